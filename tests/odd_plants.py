@@ -102,7 +102,7 @@ def easier_agreed(run: RunColumns, rng: np.random.Generator) -> RunColumns:
 
 
 def easier_quick(run: RunColumns, rng: np.random.Generator) -> RunColumns:
-    from stagegap.oddities.easier import seconds
+    from stagegap.oddities.expected import seconds
 
     pace = np.nan_to_num(seconds(run, "route"))
     good = (rng.random(run.n) < np.clip(0.7 + 0.6 * pace, 0.05, 1)).astype(float)

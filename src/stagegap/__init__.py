@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stagegap.library import Project, Shown
     from stagegap.library import open_project as open
-    from stagegap.metrics.claims import matched_claims
+    from stagegap.metrics.texts import matched_claims
     from stagegap.model.answer import Attempt
     from stagegap.stages.protocol import Answered, Unavailable, batch
     from stagegap.workspace import Workspace
@@ -22,7 +22,7 @@ _HOMES = {
     "Unavailable": "stagegap.stages.protocol:Unavailable",
     "Workspace": "stagegap.workspace:Workspace",
     "batch": "stagegap.stages.protocol:batch",
-    "matched_claims": "stagegap.metrics.claims:matched_claims",
+    "matched_claims": "stagegap.metrics.texts:matched_claims",
     "open": "stagegap.library:open_project",
 }
 

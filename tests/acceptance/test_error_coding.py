@@ -18,8 +18,8 @@ from stagegap.analysis.codes import codes_view, read_run
 from stagegap.model.notes import CodeEvent, Reading
 from stagegap.people.codebook import codebook
 from stagegap.people.readings import in_force
+from stagegap.stats.sample_size import unseen_share
 from stagegap.stats.spread import clusters
-from stagegap.stats.unseen import unseen_share
 
 SOURCE = Path(__file__).parents[3] / "shared" / "data" / "wmt-mqm" / "ted-en-de.tsv.gz"
 pytestmark = pytest.mark.skipif(not SOURCE.is_file(), reason=f"the error coding of WMT is not at {SOURCE}")

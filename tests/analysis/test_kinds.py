@@ -9,7 +9,7 @@ import pytest
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.agree import AgreeView, agree_sheet, agree_view
-from stagegap.analysis.kinds import KindRow, kind_rows
+from stagegap.analysis.human_level import KindRow, kind_rows
 from stagegap.analysis.views import from_json, to_json
 from stagegap.model.record import Json
 from views_of_runs import CHAIN, Material, evidence, material, with_people

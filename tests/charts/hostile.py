@@ -20,7 +20,7 @@ from stagegap.oddities.card import Checked, Plot
 from stagegap.oddities.card import Mark as Point
 from stagegap.people.disagreements import Decision
 from stagegap.people.histories import LabelHistory, OwnLabel
-from stagegap.people.labellers import Labellers
+from stagegap.people.roster import Labellers
 from ui import changes, views
 
 LONG = "classify_customer_intent_and_language"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from stagegap import charts
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.notes import Failure, FailurePage
-from stagegap.people.tally import CodeRow, CodeTally
+from stagegap.people.codebook import CodeRow, CodeTally
 
 EVIL = "<script>alert(1)</script>"
 ROW = Failure(stage="s", record="r1", title="Hello", score=0.5, first_fault=True, inherits=False, disagreed=True)

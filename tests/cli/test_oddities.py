@@ -13,7 +13,7 @@ import odd_runs
 import odd_screens
 import sixty
 from cli.conftest import Command
-from stagegap.cli.oddities import draw_screen
+from stagegap.cli.attribution import draw_screen
 from stagegap.oddities.screen import noticed
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import stagegap
-from stagegap.metrics.claims import matched_claims
+from stagegap.metrics.texts import matched_claims
 
 
 @given(

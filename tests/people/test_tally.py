@@ -10,8 +10,7 @@ import pytest
 from people.test_codebook import add
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.notes import CodeEvent, Failure
-from stagegap.people.codebook import OwnCodes, codebook
-from stagegap.people.tally import code_tally
+from stagegap.people.codebook import OwnCodes, code_tally, codebook
 
 RATE = Estimate(value=0.4, low=0.4, high=0.4, n=100, method="exact")
 

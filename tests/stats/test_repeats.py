@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stagegap.stats.repeats import right_at_least_once, right_every_time, variance_parts, worst_of
+from stagegap.stats.spread import right_at_least_once, right_every_time, variance_parts, worst_of
 
 
 def test_the_two_sources_of_variance_are_told_apart():

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from stagegap.stats.sample_size import unseen_share, upper_bound
 from stagegap.stats.spread import Clusters, clusters
-from stagegap.stats.unseen import unseen_share, upper_bound
 
 Floats = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stagegap.store import Store
-from stagegap.store.claims import Claims
+from stagegap.store.calls import Claims
 
 A, B, C = ("a" * 32, "b" * 32, "c" * 32)
 
@@ -56,7 +56,7 @@ def test_call_that_was_let_go_of_before_another_run_came_is_free(store: Store, s
 
 
 def test_calls_of_a_killed_process_are_free(store: Store, folder: Path) -> None:
-    code = "import sys, time; from pathlib import Path; from stagegap.store.claims import Claims"
+    code = "import sys, time; from pathlib import Path; from stagegap.store.calls import Claims"
     code += f"; Claims(Path(sys.argv[1])).claim(['{A}']); print('has it', flush=True); time.sleep(60)"
     words = [sys.executable, "-c", code, str(folder / "lock.calls")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:

@@ -16,7 +16,7 @@ from stagegap.errors import StoreDamaged
 from stagegap.model.answer import Status
 from stagegap.model.run import SYSTEM
 from stagegap.store import Store, outputs, rows
-from stagegap.store.long_texts import LONGEST, MARK
+from stagegap.store.segments import LONGEST, MARK
 from store.material import RUN, output
 
 

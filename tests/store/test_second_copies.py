@@ -14,7 +14,7 @@ from stagegap.errors import StoreDamaged
 from stagegap.model.notes import Seen
 from stagegap.model.run import SYSTEM, RunStatus
 from stagegap.store import Store
-from stagegap.store.long_texts import LONGEST
+from stagegap.store.segments import LONGEST
 from store.material import RUN, label, output
 from store.test_care import break_blocks, wrong
 

@@ -15,9 +15,8 @@ from stagegap.model.answer import Answer, Fact, Output, Reference, Status
 from stagegap.model.media import Media
 from stagegap.model.notes import CodeEvent, Failure, FailurePage, Wanted
 from stagegap.model.record import Json, Record
-from stagegap.people.codebook import code_event, codebook
+from stagegap.people.codebook import code_event, code_tally, codebook
 from stagegap.people.roster import OpenRecords
-from stagegap.people.tally import code_tally
 from stagegap.workspace.failures import OwnTally
 
 PAGE = 8

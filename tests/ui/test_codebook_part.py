@@ -92,11 +92,11 @@ def test_code_is_defined_renamed_merged_split_and_retired(started: Workspace) ->
 
 
 def test_what_cannot_be_done_is_a_sentence(started: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stagegap.ui import codebook_part, identity
+    from stagegap.ui import identity, read_page
 
     outcomes: list[str] = []
     monkeypatch.setattr("stagegap.ui.state.put_outcome", outcomes.append)
-    codebook_part._act("ab", lambda: started.readings.change("first", "ab", action="retire", tag="gone"), "done")
+    read_page._act("ab", lambda: started.readings.change("first", "ab", action="retire", tag="gone"), "done")
     monkeypatch.setattr(identity, "may_label", lambda who: False)
-    codebook_part._act("ab", lambda: None, "done")
+    read_page._act("ab", lambda: None, "done")
     assert outcomes == ["The codebook has no code 'gone'.", identity.CLOSED]

@@ -10,7 +10,7 @@ from stagegap.model.run import SYSTEM, Run, RunStatus
 from stagegap.runner import CellSummary, Silent, Tally
 from stagegap.workspace import Workspace
 from stagegap.workspace.foundation import write_starter
-from stagegap.workspace.live import NOTES, live_runs, noted
+from stagegap.workspace.run_facts import NOTES, live_runs, noted
 
 RUN = Run(
     id="5" * 32, name="v3", cascade="mail", fingerprint="f", resolved="{}", status=RunStatus.RUNNING, started_at=1.0

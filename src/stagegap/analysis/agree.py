@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.architecture import Architecture, architecture
-from stagegap.analysis.human_level import StagePeople, human_level
-from stagegap.analysis.kinds import KindRow, kind_rows, kinds_table
+from stagegap.analysis.human_level import KindRow, StagePeople, human_level, kind_rows, kinds_table
 from stagegap.analysis.scorecard import missing_baseline_fields
 from stagegap.metrics import answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference

@@ -15,8 +15,8 @@ from stagegap.people.codebook import Code, Codebook
 from stagegap.people.readings import Readings
 from stagegap.stats.agreement import alpha_bootstrap
 from stagegap.stats.intervals import independent_difference, paired_difference, product, wilson_of
+from stagegap.stats.sample_size import unseen_share
 from stagegap.stats.spread import clusters, spread
-from stagegap.stats.unseen import unseen_share
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Sheet, Table

@@ -16,9 +16,8 @@ from stagegap.model.answer import Output
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
 from stagegap.model.wording import counted, plural
-from stagegap.stats.repeats import right_at_least_once, right_every_time, variance_parts, worst_of
 from stagegap.stats.resample import RESAMPLES, resample
-from stagegap.stats.spread import clusters
+from stagegap.stats.spread import clusters, right_at_least_once, right_every_time, variance_parts, worst_of
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Table

@@ -28,7 +28,7 @@ from stagegap.model.record import Record
 from stagegap.model.run import Run, StageTally
 from stagegap.model.wording import counted, metric_title, plural
 from stagegap.people.agreement import COUNTABLE, alpha, annotators
-from stagegap.people.labellers import labellers_of
+from stagegap.people.roster import labellers_of
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 from stagegap.stats.spread import clusters
 

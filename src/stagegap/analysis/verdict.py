@@ -18,7 +18,7 @@ from stagegap.attribution.ceiling import Ceiling, drawn_gains
 from stagegap.model.estimate import Estimate
 from stagegap.model.wording import counted, listed, plural, sentence
 from stagegap.people.agreement import is_weak, weak_sentence
-from stagegap.people.labellers import Labellers
+from stagegap.people.roster import Labellers
 from stagegap.stats.ranks import covariance_of_means, picked, rank_sets
 from stagegap.stats.resample import Resamples
 from stagegap.stats.sample_size import Budget, Pilot, records_to_name

@@ -22,7 +22,7 @@ from stagegap.analysis.undecided import StrictRule, undecided_parts
 from stagegap.analysis.verdicts import VerdictRow, verdict_parts
 from stagegap.model.estimate import Bounds, Estimate, unmeasured
 from stagegap.model.wording import counted, listed
-from stagegap.people.labellers import PEOPLE, Labellers
+from stagegap.people.roster import PEOPLE, Labellers
 from stagegap.stats.paired import direction
 from stagegap.stats.significance import holm
 from stagegap.tables import figures

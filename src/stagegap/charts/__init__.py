@@ -22,7 +22,11 @@ from stagegap.charts.content import (
     Show,
     as_path,
     drawn_value,
+    notebook_card,
+    sheet_html,
     small_picture,
+    tables_html,
+    template,
     value_html,
 )
 from stagegap.charts.failures import (
@@ -69,7 +73,6 @@ from stagegap.charts.sentences import (
     one_order,
     which_number,
 )
-from stagegap.charts.sheets import notebook_card, sheet_html, tables_html, template
 from stagegap.charts.vega import vega
 
 __all__ = [

@@ -24,7 +24,7 @@ from stagegap.charts.content import (
 from stagegap.charts.marks import Chart, Mark, Row, at, between
 from stagegap.model.notes import Failure, FailurePage
 from stagegap.model.wording import counted, plural, sentence
-from stagegap.people.tally import CodeRow, CodeTally
+from stagegap.people.codebook import CodeRow, CodeTally
 from stagegap.tables import figures
 
 _FAULTS = ("first fault", "inherits the fault", "own fault")

@@ -10,7 +10,7 @@ from stagegap.analysis.views import Scorecard, StageRow, StairStep
 from stagegap.charts.marks import Chart, Key, Mark, Row, Scale, Text, at, between
 from stagegap.model.estimate import Estimate
 from stagegap.model.wording import counted, listed
-from stagegap.people.labellers import Labellers
+from stagegap.people.roster import Labellers
 from stagegap.tables import figures
 
 ENOUGH = 30

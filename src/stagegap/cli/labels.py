@@ -1,4 +1,4 @@
-"""Labels from the command line: which queue, how much is left, the link, and labels in."""
+"""People's work from the terminal: queues, links, labels in, who answers what until when, and the codebook."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 
 import typer
 
-from stagegap.cli.options import JsonOption
+from stagegap.cli.options import CascadeOption, Group, JsonOption, tools
 from stagegap.errors import ConfigurationError, near_names
 
-if TYPE_CHECKING:  # `stagegap --help` imports this module: what a verb works with is imported when it works.
+if TYPE_CHECKING:
     from stagegap.model.queue import Progress
     from stagegap.model.record import Json
     from stagegap.workspace import Foreign, ImportReport
@@ -64,11 +64,6 @@ def draw_import(report: ImportReport) -> None:
         printed.say(f"{part.count:,} became no label: {part.reason}")
         for example in part.examples:
             printed.say(f"    {example}")
-
-
-CascadeOption = Annotated[
-    str | None, typer.Option("--cascade", help="Name of the cascade; by default the one that ran last.")
-]
 
 
 class Judge(StrEnum):
@@ -217,3 +212,141 @@ def left(progress: Progress) -> str:
     seconds = progress.median_ms / 1000
     minutes = math.ceil(progress.left * seconds / 60)
     return f"{rest}, about {minutes} min at your pace ({max(1, round(seconds))} s each)."
+
+
+people = typer.Typer(cls=Group, help="Say who answers, what is left of whom, and who has stopped.")
+
+PersonArgument = Annotated[str, typer.Argument(metavar="NAME", help="The person, as their labels have it.")]
+StageArgument = Annotated[str, typer.Argument(help="Stage to answer for.")]
+ByOption = Annotated[str, typer.Option("--as", help="Your initials: who says so.")]
+QueueOption = Annotated[
+    str, typer.Option("--queue", help="random, overlap, next, swap, judge, or the id of a queue, as of a hunt.")
+]
+
+
+@people.callback(invoke_without_command=True)
+def everybody(context: typer.Context, cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
+    """List who answers, what is left of whom until when, and who has stopped."""
+    from stagegap.cli.printed import present
+    from stagegap.cli.start import cascade_name, workspace
+
+    if context.invoked_subcommand is None:
+        with workspace() as opened:
+            view = opened.people.roster(cascade_name(opened, cascade))
+        present("people", view, as_json=as_json)
+
+
+@people.command()
+def retire(name: PersonArgument, by: ByOption = "", cascade: CascadeOption = None) -> None:
+    """Say that somebody has stopped: reports leave nothing out for them, and their labels stay."""
+    from stagegap.cli import printed
+    from stagegap.cli.start import cascade_name, workspace
+
+    with workspace() as opened:
+        opened.people.retire(cascade_name(opened, cascade), name, by=by)
+    printed.say(f"{name} has stopped. Their labels stay as they are, and reports leave out nothing for them.")
+    printed.advise(f"stagegap people bring-back {name}", "stagegap report")
+
+
+@people.command(name="bring-back")
+def bring_back(name: PersonArgument, by: ByOption = "", cascade: CascadeOption = None) -> None:
+    """Say that somebody who had stopped goes on."""
+    from stagegap.cli import printed
+    from stagegap.cli.start import cascade_name, workspace
+
+    with workspace() as opened:
+        opened.people.bring_back(cascade_name(opened, cascade), name, by=by)
+    printed.say(f"{name} goes on. Reports leave out again what they have yet to answer.")
+    printed.advise("stagegap people")
+
+
+@people.command()
+def assign(
+    name: PersonArgument,
+    stage: StageArgument,
+    queue: QueueOption = "random",
+    due: Annotated[str, typer.Option("--due", help="The last day, as 2026-12-05.")] = "",
+    by: ByOption = "",
+    cascade: CascadeOption = None,
+) -> None:
+    """Ask somebody to answer a queue, until a day where you name one; asked again, the later day holds."""
+    from stagegap.cli import printed
+    from stagegap.cli.start import cascade_name, workspace
+
+    with workspace() as opened:
+        work = opened.people.assign(cascade_name(opened, cascade), name, stage, queue, due=due, by=by)
+    until = f" until {work.due}" if work.due else ""
+    printed.say(f"{name} is asked to answer the {work.purpose} queue of {stage}{until}. {left(work.progress)}")
+    flag = "" if work.purpose == "random" else f" --{work.purpose}"
+    printed.advise(f"stagegap label {stage}{flag} --as {name}", "stagegap people")
+
+
+@people.command()
+def excuse(
+    name: PersonArgument,
+    stage: StageArgument,
+    queue: QueueOption = "random",
+    by: ByOption = "",
+    cascade: CascadeOption = None,
+) -> None:
+    """Take back that somebody was asked to answer a queue."""
+    from stagegap.cli import printed
+    from stagegap.cli.start import cascade_name, workspace
+
+    with workspace() as opened:
+        work = opened.people.excuse(cascade_name(opened, cascade), name, stage, queue, by=by)
+    printed.say(f"{name} is no longer asked to answer the {work.purpose} queue of {stage}.")
+    printed.advise("stagegap people")
+
+
+CodeArgument = Annotated[str, typer.Argument(metavar="[CODE]", help="The code to change; without one, print the book.")]
+MeansOption = Annotated[str | None, typer.Option("--means", help="When the code is right.")]
+ExampleOption = Annotated[str | None, typer.Option("--example", help="A case of it: words, or the id of a record.")]
+SeverityOption = Annotated[str | None, typer.Option("--severity", help="minor, major or critical.")]
+CostsOption = Annotated[str | None, typer.Option("--costs", help="What mending it takes, as '2 days'.")]
+IntoOption = Annotated[
+    str, typer.Option("--into", help="Its other name; one that is there already merges the two. With --record: a part.")
+]
+RecordOption = Annotated[list[str] | None, typer.Option("--record", help="Only this record goes --into; repeatable.")]
+RetireOption = Annotated[bool, typer.Option("--retire", help="Take it out of the book.")]
+
+
+@tools.command()
+def code(
+    name: CodeArgument = "",
+    by: ByOption = "",
+    means: MeansOption = None,
+    example: ExampleOption = None,
+    severity: SeverityOption = None,
+    costs: CostsOption = None,
+    into: IntoOption = "",
+    record: RecordOption = None,
+    retire: RetireOption = False,
+    cascade: CascadeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the codebook, or change one of its codes for everybody: its meaning, its name, some of its records."""
+    from stagegap.cli import printed
+    from stagegap.cli.start import cascade_name, workspace
+    from stagegap.people.codebook import codebook_sheet
+
+    meaning = {"definition": means, "example": example, "severity": severity, "cost": costs}
+    meanings = {key: text for key, text in meaning.items() if text is not None}
+    if bool(name) != bool(meanings or into or retire) or (name and not by) or bool(meanings) + bool(into) + retire > 1:
+        raise ConfigurationError(
+            "A CODE is changed by --as and one of: what it means (--means, --example, --severity, --costs), --into, "
+            "--retire. Without a CODE the book is printed."
+        )
+    with workspace() as opened:
+        cascade = cascade_name(opened, cascade)
+        if meanings:
+            opened.readings.define(cascade, by, name, meanings)
+        elif retire:
+            opened.readings.change(cascade, by, action="retire", tag=name)
+        elif into:
+            opened.readings.move(cascade, by, name, into, records=record or ())
+        book = opened.readings.book(cascade)
+    if as_json:
+        return printed.print_view(book)
+    printed.draw_sheet(codebook_sheet(book))
+    return printed.advise("stagegap show codes")

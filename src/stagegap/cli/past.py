@@ -1,10 +1,10 @@
-"""Past runs: listed, compared, made again, held to; what was expected of a change and what came."""
+"""Past runs: listed, compared, made again, held to; what was expected of a change; and new records."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +26,7 @@ from stagegap.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from stagegap.analysis.runs import Blessed
+    from stagegap.analysis.watch import WatchView
     from stagegap.model.run import Expectation
     from stagegap.runner import Plan
 
@@ -129,7 +130,7 @@ def comment(
     """Put a file on a pull request as its one comment: the next push writes it anew. For GitHub Actions."""
     from stagegap import redaction
     from stagegap.cli import printed
-    from stagegap.cli.pull_request import MARK, pull_of
+    from stagegap.cli.reports import MARK, pull_of
 
     try:
         text = file.read_text(encoding="utf-8")
@@ -353,3 +354,58 @@ def draw_blessed(blessed: Blessed, paths: Sequence[Path]) -> None:
             "these scores. To mend that: commit your changes, `stagegap run` (what is known is not called again), and "
             "bless the new run."
         )
+
+
+LoseOption = Annotated[
+    float, typer.Option("--lose-at-most", help="Points that a score may lie below the reference run.")
+]
+
+
+@views.command(name="watch")
+def show_watch(lose_at_most: LoseOption = 5.0, cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
+    """Say whether what came in is still answered as well as the reference run; takes nothing in."""
+    from stagegap.cli.printed import present
+    from stagegap.cli.start import past, workspace
+
+    with workspace() as opened:
+        view = past(opened, cascade).watch().view(lose_at_most=lose_at_most / 100)
+    present("watch", view, as_json=as_json)
+
+
+@tools.command(name="watch")
+def watch_folder(
+    folder: Annotated[Path, typer.Argument(help="Where files of new records arrive: .jsonl, .csv, .parquet.")],
+    share: Annotated[float, typer.Option("--share", help="Chance with which people are asked about a record.")] = 0.1,
+    again: Annotated[int, typer.Option("--again", help="Old records asked anew with every batch; 0 for none.")] = 10,
+    lose_at_most: LoseOption = 5.0,
+    every: Annotated[
+        float | None, typer.Option("--every", help="Look again after so many seconds, until an alarm.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the view to this JSON file.")] = None,
+    cascade: CascadeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take new records in, run them, draw some for people, and exit with 1 on an alarm, however often one looks."""
+    from stagegap.cli import printed
+    from stagegap.cli.printed import present
+    from stagegap.cli.reports import write_watch
+    from stagegap.cli.start import past, workspace
+
+    def look() -> WatchView:
+        with workspace() as opened:
+            watch = past(opened, cascade).watch()
+            watch.take_in(folder, share=share, again=again, progress=printed.progress(as_json))
+            return watch.view(lose_at_most=lose_at_most / 100)
+
+    view = look() if every is None else until_alarm(look, every=every, pause=time.sleep)
+    write_watch(view, junit=junit, output=output)
+    present("watch", view, as_json=as_json)
+    raise typer.Exit(view.exit_code)
+
+
+def until_alarm(look: Callable[[], WatchView], *, every: float, pause: Callable[[float], None]) -> WatchView:
+    """Look again and again, and say what the last look saw."""
+    while not (view := look()).is_alarm:
+        pause(every)
+    return view

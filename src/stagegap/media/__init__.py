@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from stagegap.media.damage import Damage, damage
 from stagegap.media.files import file_of, read_media
-from stagegap.media.pictures import crop, inlined, thumbnail
+from stagegap.media.pictures import Damage, crop, damage, inlined, thumbnail
 
 __all__ = ["Damage", "crop", "damage", "file_of", "inlined", "read_media", "thumbnail"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from stagegap.model.notes import OddityEvent
 from stagegap.model.wording import counted, listed
-from stagegap.oddities import between, curve, easier, expected, format, leaks, people, pictures, too_good
+from stagegap.oddities import between, curve, expected, format, leaks, people, pictures, too_good
 from stagegap.oddities.card import LEVEL, Checked, Detector, Finding, Oddity, Screen
 from stagegap.oddities.columns import RunColumns
 from stagegap.stats.significance import benjamini_hochberg
@@ -22,7 +22,7 @@ from stagegap.tables.table import Column, Entry, Figure, Row, Sheet, Table
 DETECTORS: tuple[Detector, ...] = (
     *people.DETECTORS,
     *between.DETECTORS,
-    *easier.DETECTORS,
+    *expected.DETECTORS,
     *expected.EXPECTED_DETECTORS,
     *expected.LOSS_DETECTORS,
     *too_good.HURTS_DETECTORS,

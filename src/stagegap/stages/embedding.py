@@ -19,10 +19,9 @@ from stagegap.model.record import Json
 from stagegap.stages.canonical import digest, parsed
 from stagegap.stages.corpus import Corpus, Shelf
 from stagegap.stages.endpoint import Endpoint, Line, TokenPrice
-from stagegap.stages.failures import UNREADABLE, Failure, Patience
+from stagegap.stages.failures import UNREADABLE, Failure, Patience, complaint_inside, complaint_of, failure_for
 from stagegap.stages.pace import Attempts, Providers
 from stagegap.stages.protocol import Inputs, Reply
-from stagegap.stages.refusals import complaint_inside, complaint_of, failure_for
 
 AT_ONCE = 128
 """Documents that are asked for in one call."""

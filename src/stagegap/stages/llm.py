@@ -17,15 +17,17 @@ from stagegap.stages.attachments import Question, in_responses, question
 from stagegap.stages.canonical import digest, parse_json
 from stagegap.stages.conversation import (
     ANSWER,
+    OBJECT,
+    SCHEMA,
     Chat,
     Conversation,
+    Dialect,
     Responses,
     Said,
     Settings,
     answer_schema,
     confidence,
 )
-from stagegap.stages.dialect import OBJECT, SCHEMA, Dialect
 from stagegap.stages.endpoint import Endpoint, Line, missing_key, token_price
 from stagegap.stages.failures import Failure, Patience
 from stagegap.stages.kinds import Draft, StageKind, Surroundings

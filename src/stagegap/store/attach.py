@@ -19,7 +19,7 @@ import duckdb
 
 from stagegap import redaction
 from stagegap.errors import StoreBusy, StoreDamaged, StoreError, StoreVersion
-from stagegap.store.long_texts import LongTexts
+from stagegap.store.segments import LongTexts
 
 NETWORK = ("nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs")
 FUSE = ("fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "fuse.glusterfs", "fuse.ceph")

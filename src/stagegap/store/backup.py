@@ -1,9 +1,4 @@
-"""A store as one file, made while others work with it, and put back elsewhere.
-
-The archive is a plain tar: `store.duckdb` and the journal as they were at one moment, then whatever else lies in the
-folder, and a list of all with sizes and SHA-256. Runs and labels may go on meanwhile: answers wait in the journal while
-the file is copied, labels as well, and nothing that was acknowledged before the backup began is missing from it.
-"""
+"""A store as one file, put back elsewhere; and second copies of what can't be made again."""
 
 from __future__ import annotations
 
@@ -15,9 +10,9 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,7 +20,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from stagegap.errors import ConfigurationError, NotFound, StoreDamaged, StoreError
-from stagegap.store.attach import Locks
+from stagegap.model.run import Run, RunStatus
+from stagegap.store import rows
+from stagegap.store.attach import Locks, Session
+from stagegap.store.journal import PEOPLE, Journal, Kind
+from stagegap.store.runs import put_back
+from stagegap.store.segments import MARK, Frame, Gap, Segments
 
 LIST = "stagegap-backup.json"
 """Member with the format, and what every other member must be; the last one, so a cut archive has none."""
@@ -199,3 +199,108 @@ def _written(source: BinaryIO, target: Path) -> tuple[int, str]:
 
 def _damaged(archive: Path, why: str) -> StoreDamaged:
     return StoreDamaged(f"{archive} can't be restored: {why}. Take another backup; nothing was changed.")
+
+
+PUT_BACK = "It was put back from second copies: answers that cost nothing are missing until it is run again."
+CHUNK = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBack:
+    """What second copies gave back."""
+
+    people: int = 0
+    """Labels and other things that people did."""
+    paid: int = 0
+    """Answers that were paid for."""
+    runs: int = 0
+
+
+class SecondCopies:
+    """The second copies of a store."""
+
+    def __init__(self, folder: Path) -> None:
+        self._segments = Segments(folder / "copies")
+
+    def close(self) -> None:
+        self._segments.close()
+
+    def keep(
+        self,
+        kind: Kind,
+        ops: Sequence[tuple[str, bytes]],
+        *,
+        run: Run | None = None,
+        texts: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Make copies of operations durable, with the run and the long texts that they name. Raises: StoreError."""
+        frames = [(f"{kind} {op_id}", body) for op_id, body in ops]
+        if run is not None:
+            frames.insert(0, (f"run {run.id}", rows.write(asdict(run))))
+        self._segments.append([*texts, *frames])
+
+    def ops(self) -> Generator[tuple[Kind, str, bytes]]:
+        """Every operation that has a copy here: kind, id, body."""
+        for frame in self._segments.frames():
+            if isinstance(frame, Frame) and not frame.name.startswith((MARK, "run ")):
+                kind, _, op_id = frame.name.partition(" ")
+                yield cast("Kind", kind), op_id, frame.body  # `keep` wrote it
+
+    def runs(self) -> list[Run]:
+        """The runs whose answers have copies, oldest first."""
+        runs = {
+            frame.name: cast("dict[str, Any]", rows.read(frame.body))
+            for frame in self._segments.frames()
+            if isinstance(frame, Frame) and frame.name.startswith("run ")
+        }
+        for fields in runs.values():
+            fields["status"] = RunStatus(fields["status"])
+        return sorted((Run(**fields) for fields in runs.values()), key=lambda run: run.started_at)
+
+    def retire_damaged(self) -> None:
+        """Put files with damaged frames aside; what they held is written again by who has it."""
+        for file in {gap.file for gap in self.gaps()}:
+            self._segments.retire(file)
+
+    def gaps(self) -> list[Gap]:
+        """Where copies are damaged; what a killed process had not finished writing is none."""
+        return [gap for gap in self._segments.frames() if isinstance(gap, Gap) and not gap.is_tail]
+
+    def count(self) -> PutBack:
+        """What could be had back from here."""
+        people: set[str] = set()
+        paid: dict[str, int] = {}
+        for kind, op_id, body in self.ops():
+            if kind == "batch":
+                paid[op_id] = _outputs(body)
+            else:
+                people.add(op_id)
+        return PutBack(people=len(people), paid=sum(paid.values()), runs=len(self.runs()))
+
+
+def put_back_all(session: Session, journal: Journal, copies: SecondCopies) -> PutBack:
+    """Give the journal what neither it nor the file holds, and the file the runs that it lacks."""
+    runs = sum(put_back(session, run, PUT_BACK) for run in copies.runs())
+    applied = {row[0] for row in session.rows("select replace(op_id::varchar, '-', '') from batch_applied")}
+    known = {*applied, *journal.ids()}
+    people = paid = 0
+    waiting: dict[Kind, list[tuple[str, bytes]]] = {}
+    for kind, op_id, body in copies.ops():
+        if op_id in known:
+            continue
+        known.add(op_id)
+        if kind in PEOPLE:
+            people += 1
+        else:
+            paid += _outputs(body)
+        ops = waiting.setdefault(kind, [])
+        ops.append((op_id, body))
+        if len(ops) >= CHUNK:
+            journal.append(kind, waiting.pop(kind), is_copied=True)
+    for kind, ops in waiting.items():
+        journal.append(kind, ops, is_copied=True)
+    return PutBack(people=people, paid=paid, runs=runs)
+
+
+def _outputs(body: bytes) -> int:
+    return cast("dict[str, Any]", rows.read(body))["n"]

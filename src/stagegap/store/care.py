@@ -19,10 +19,10 @@ import duckdb
 from stagegap.errors import StoreError, StoreNewer, StoreOlder, StoreVersion
 from stagegap.store import card_events, codes, labels, outputs, readings, roster, rows, runs, seen
 from stagegap.store.attach import Attachment, Session, explained, quoted
+from stagegap.store.backup import PutBack, SecondCopies, put_back_all
 from stagegap.store.events import applied
 from stagegap.store.journal import MOVED, PEOPLE, Journal, Kind
 from stagegap.store.migrate import Schema
-from stagegap.store.second_copies import PutBack, SecondCopies, put_back_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ from stagegap.oddities.columns import forms_in_words
 from stagegap.store import rows as json_text
 from stagegap.store import screen_columns
 from stagegap.store.attach import Session
-from stagegap.store.long_texts import MARK
 from stagegap.store.outputs import RecordBits, doubled
 from stagegap.store.runs import identify
 from stagegap.store.screen_columns import (
@@ -28,6 +27,7 @@ from stagegap.store.screen_columns import (
     placed,
     plain,
 )
+from stagegap.store.segments import MARK
 
 LONG = 40
 """Characters from which a text is expected to end with a sentence's sign."""

@@ -15,7 +15,7 @@ from stagegap.model.answer import Attempt, Output, Status
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.model.run import Cell
-from stagegap.store.long_texts import LONGEST, is_long
+from stagegap.store.segments import LONGEST, is_long
 
 
 def write(value: object) -> bytes:

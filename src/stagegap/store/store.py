@@ -21,15 +21,14 @@ from stagegap.model.record import Record
 from stagegap.model.run import Cell, PairPopulation, PastCall, Run, RunStatus, StageSpending
 from stagegap.store import attach, calls, care, events, labels, outputs, queues, records, roster, rows
 from stagegap.store.attach import Attachment, Locks, Session
-from stagegap.store.calls import Calls, past_calls
+from stagegap.store.backup import SecondCopies
+from stagegap.store.calls import Calls, Claims, past_calls
 from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
-from stagegap.store.claims import Claims
 from stagegap.store.drain import Drainer
 from stagegap.store.failures import Failing
 from stagegap.store.journal import Journal, salvaged
 from stagegap.store.migrate import Schema
 from stagegap.store.records import Origins
-from stagegap.store.second_copies import SecondCopies
 from stagegap.store.takeovers import Carrying
 from stagegap.store.views import Views
 

@@ -45,14 +45,13 @@ from stagegap.runner import CellWork, Silent, Work, custom_metrics, execute, pla
 from stagegap.store import Store
 from stagegap.workspace.exchange import export_for, export_outputs, outputs_frame
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.judges import JudgedRun, judge_rows
+from stagegap.workspace.judges import JudgedRun, judge_rows, verdict_rows
 from stagegap.workspace.kept_views import Now, View, need_of, of_run
 from stagegap.workspace.provenance import own_outputs, run_records
 from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.reproduced import refuse_to_pay
 from stagegap.workspace.run_facts import options
 from stagegap.workspace.scorecards import labelled_evidence
-from stagegap.workspace.verdicts import verdict_rows
 
 MOST_RECORDS = 200
 RATE = 0.2

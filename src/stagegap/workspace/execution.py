@@ -56,9 +56,8 @@ from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.foundation import signed_in
 from stagegap.workspace.kept_views import KeptViews
-from stagegap.workspace.live import noted
 from stagegap.workspace.provenance import labels_digest, own_cells, provenance, put_metrics
-from stagegap.workspace.run_facts import BASIS, put_basis, put_options
+from stagegap.workspace.run_facts import BASIS, noted, put_basis, put_options
 from stagegap.workspace.scorecards import score
 
 

@@ -21,11 +21,10 @@ from stagegap.model.notes import Failure, FailurePage, Seen, Wanted
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Run
 from stagegap.model.units import Levels, record_of
-from stagegap.people.codebook import OwnCodes, code_event, codebook
+from stagegap.people.codebook import CodeTally, OwnCodes, code_event, code_tally, codebook
 from stagegap.people.histories import told_since
 from stagegap.people.references import settle, with_units
 from stagegap.people.roster import OpenRecords, assignments, retired, standing
-from stagegap.people.tally import CodeTally, code_tally
 from stagegap.stages.attachments import in_words
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.provenance import outputs_of_record

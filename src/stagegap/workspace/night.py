@@ -29,8 +29,8 @@ from stagegap.runner import (
 from stagegap.spec import load_matrix
 from stagegap.store import Store
 from stagegap.workspace.execution import Job, TakenIn, begin, carrying, take_in
-from stagegap.workspace.live import noted
 from stagegap.workspace.provenance import first_outputs
+from stagegap.workspace.run_facts import noted
 from stagegap.workspace.scorecards import score
 
 FIRST_WAVE = 32

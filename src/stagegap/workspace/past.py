@@ -23,9 +23,9 @@ from stagegap.workspace.comparison import Versions, history, on_shared_records, 
 from stagegap.workspace.foundation import STORE, Foundation, signed_in
 from stagegap.workspace.gate import Gate
 from stagegap.workspace.kept_views import Kept, changed_since
-from stagegap.workspace.live import live_runs
 from stagegap.workspace.person_swaps import PeopleInPlace, people_in_place
 from stagegap.workspace.reproduced import reproduce
+from stagegap.workspace.run_facts import live_runs
 from stagegap.workspace.runs import Runs
 from stagegap.workspace.watch import Watch
 

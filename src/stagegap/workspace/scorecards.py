@@ -122,8 +122,7 @@ def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Sco
     from stagegap.analysis.scorecard import measured
     from stagegap.analysis.unit_view import unit_outcomes
     from stagegap.runner import repeats_of
-    from stagegap.workspace.judges import JudgedRun, judge_rows
-    from stagegap.workspace.verdicts import verdict_rows
+    from stagegap.workspace.judges import JudgedRun, judge_rows, verdict_rows
 
     cascade = file.cascade
     now = views.now(cascade.name, [run])
