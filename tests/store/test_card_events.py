@@ -39,5 +39,5 @@ def test_events_outlive_a_new_journal_and_a_rebuild(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("odd", [{"id": ""}, {"card": ""}, {"reason": " "}, {"at": math.nan}, {"bound": math.inf}])
 def test_what_cannot_be_kept_is_refused(tmp_path: Path, odd: dict[str, object]) -> None:
-    with Store.open(tmp_path / "s") as store, pytest.raises(ValueError, match=r"needs an id|reason|no numbers"):
+    with Store.open(tmp_path / "s") as store, pytest.raises(ValueError, match=r"needs an id|reason|no number"):
         store.failing.append_oddity("mail", replace(EVENT, **odd))  # type: ignore[arg-type]

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from stagegap.model.notes import CodeEvent
-from stagegap.store import Store, codes
+from stagegap.store import Store
+from stagegap.store.events import CODES
 
 ADD = CodeEvent(
     id="t1", stage="route", annotator="ab", action="add", tag="two topics", record="r0", at=2.5, run="v1", verified=True
@@ -44,8 +45,8 @@ def test_codes_belong_to_a_cascade_and_a_change_of_the_book_to_no_stage(store: S
 
 
 def test_event_that_the_first_version_wrote_is_read_before_and_after_the_drain(store: Store) -> None:
-    op_id, body = codes.pack("mail", ADD)
-    fields = {name: value for name, value in json.loads(body).items() if name not in codes._SINCE_THEN}
+    op_id, body = CODES.pack("mail", ADD)
+    fields = {name: value for name, value in json.loads(body).items() if name not in CODES.since_then}
     store._journal.append("tag", [(op_id, json.dumps(fields).encode())])
     for _ in range(2):
         assert store.failing.codes("mail") == [ADD]
@@ -70,7 +71,7 @@ def test_same_event_twice_is_one_and_none_is_nothing(store: Store) -> None:
     [
         (replace(ADD, id=""), "needs an id and the code"),
         (replace(ADD, tag=""), "needs an id and the code"),
-        (replace(ADD, at=float("inf")), "no time"),
+        (replace(ADD, at=float("inf")), "no number"),
     ],
 )
 def test_event_that_says_nothing_is_refused(store: Store, made: CodeEvent, why: str) -> None:

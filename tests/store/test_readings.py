@@ -34,7 +34,7 @@ def test_readings_come_back_in_order_before_and_after_the_drain(store: Store) ->
         (replace(FAIL, id=""), "needs an id, the record and the run"),
         (replace(FAIL, record=""), "needs an id, the record and the run"),
         (replace(FAIL, run=""), "needs an id, the record and the run"),
-        (replace(FAIL, at=float("nan")), "no time"),
+        (replace(FAIL, at=float("nan")), "no number"),
     ],
 )
 def test_reading_that_says_nothing_is_refused(store: Store, reading: Reading, why: str) -> None:

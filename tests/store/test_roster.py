@@ -37,5 +37,5 @@ def test_events_outlive_a_new_journal_and_a_rebuild(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("odd", [{"id": ""}, {"annotator": ""}, {"at": math.nan}])
 def test_what_cannot_be_kept_is_refused(tmp_path: Path, odd: dict[str, object]) -> None:
-    with Store.open(tmp_path / "s") as store, pytest.raises(ValueError, match=r"needs an id|no time"):
+    with Store.open(tmp_path / "s") as store, pytest.raises(ValueError, match=r"needs an id|no number"):
         store.append_people("mail", replace(EVENT, **odd))  # type: ignore[arg-type]

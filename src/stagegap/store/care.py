@@ -17,10 +17,9 @@ from typing import Literal
 import duckdb
 
 from stagegap.errors import StoreError, StoreNewer, StoreOlder, StoreVersion
-from stagegap.store import card_events, codes, labels, outputs, readings, roster, rows, runs, seen
+from stagegap.store import events, labels, outputs, rows, runs
 from stagegap.store.attach import Attachment, Session, explained, quoted
 from stagegap.store.backup import PutBack, SecondCopies, put_back_all
-from stagegap.store.events import applied
 from stagegap.store.journal import MOVED, PEOPLE, Journal, Kind
 from stagegap.store.migrate import Schema
 
@@ -164,7 +163,7 @@ def _blocks(session: Session) -> Generator[Finding]:
 
 
 def _content(session: Session, journal: Journal) -> Generator[Finding]:
-    done, last = applied(session), journal.last()
+    done, last = events.applied(session), journal.last()
     owner = session.rows("select v from meta where k = 'journal'")[0][0]
     yield Finding(
         what="watermark",
@@ -247,14 +246,7 @@ def heal(file: Attachment, journal: Journal, copies: SecondCopies) -> int:
     return healed
 
 
-_TABLES: dict[Kind, str] = {
-    "label": "label",
-    "tag": "tag_event",
-    "seen": "seen",
-    "oddity": "oddity_event",
-    "person": "person_event",
-    "reading": "reading",
-}
+_TABLES: dict[Kind, str] = {"label": "label", **{table.kind: table.name for table in events.TABLES}}
 
 
 def seal(file: Attachment, journal: Journal, copies: SecondCopies) -> int:
@@ -286,7 +278,7 @@ def pair(file: Attachment, journal: Journal, copies: SecondCopies) -> None:
     """
     with file.reading() as session:
         owner = session.rows("select v from meta where k = 'journal'")[0][0]
-        journal.start_after(applied(session))
+        journal.start_after(events.applied(session))
         strange = owner != journal.id
         people = _copies(session) if strange else []
     if strange:
@@ -300,14 +292,7 @@ def pair(file: Attachment, journal: Journal, copies: SecondCopies) -> None:
 
 def _copies(session: Session) -> list[tuple[Kind, list[tuple[str, bytes]]]]:
     """All that people made, by kind, as operations for a journal that does not have it."""
-    return [
-        ("label", labels.copies(session)),
-        ("tag", codes.copies(session)),
-        ("seen", seen.copies(session)),
-        ("oddity", card_events.copies(session)),
-        ("person", roster.copies(session)),
-        ("reading", readings.copies(session)),
-    ]
+    return [("label", labels.copies(session)), *((table.kind, table.copies(session)) for table in events.TABLES)]
 
 
 def rebuild(file: Attachment, journal: Journal, schema: Schema, copies: SecondCopies) -> Rebuilt:

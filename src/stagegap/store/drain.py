@@ -11,7 +11,7 @@ from contextlib import suppress
 import duckdb
 
 from stagegap.errors import StoreError
-from stagegap.store import card_events, codes, copies, events, labels, outputs, readings, roster, seen
+from stagegap.store import copies, events, labels, outputs
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.journal import FLIPPED, Journal, Op
 
@@ -193,14 +193,7 @@ class Drainer:
         self._wake.clear()
 
 
-_PEOPLE = (
-    ("label", labels.apply),
-    ("tag", codes.apply),
-    ("seen", seen.apply),
-    ("oddity", card_events.apply),
-    ("person", roster.apply),
-    ("reading", readings.apply),
-)
+_PEOPLE = (("label", labels.apply), *((table.kind, table.apply) for table in events.TABLES))
 
 
 def _set_applied(session: Session, seq: int) -> None:

@@ -7,10 +7,11 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from stagegap.model.notes import CodeEvent, Failure, FailurePage, OddityEvent, Reading, Seen, Wanted
-from stagegap.store import card_events, codes, readings, seen
+from stagegap.store import events
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.drain import Drainer
+from stagegap.store.events import Event
 from stagegap.store.journal import Journal
 from stagegap.store.runs import identify, intern_stage
 
@@ -180,27 +181,24 @@ class Failing:
         with self._file.reading() as session:
             return scores_of(session, run, record)
 
-    def append_codes(self, cascade: str, events: Sequence[CodeEvent]) -> None:
+    def append_codes(self, cascade: str, codes: Sequence[CodeEvent]) -> None:
         """Make events of codes durable, all or none; the same id again is no second one."""
-        if events:
-            self._journal.append("tag", [codes.pack(cascade, event) for event in events])
-            self._drainer.wake()
+        self._append(events.CODES, cascade, codes)
 
     def codes(self, cascade: str) -> list[CodeEvent]:
         """Every event of the codebook and of the codes on records, in order."""
         with self._file.reading() as session:
-            return codes.find(session, self._journal, cascade)
+            return events.CODES.find(session, self._journal, cascade=cascade)
 
-    def append_readings(self, cascade: str, events: Sequence[Reading]) -> None:
+    def append_readings(self, cascade: str, readings: Sequence[Reading]) -> None:
         """Make readings durable, all or none; the same id again is no second one."""
-        if events:
-            self._journal.append("reading", [readings.pack(cascade, event) for event in events])
-            self._drainer.wake()
+        self._append(events.READINGS, cascade, readings)
 
     def readings(self, cascade: str, run: str | None = None) -> list[Reading]:
         """Every event of what people read of a run, or of all runs, in order."""
         with self._file.reading() as session:
-            return readings.find(session, self._journal, cascade, run)
+            of_run = {} if run is None else {"run": run}
+            return events.READINGS.find(session, self._journal, cascade=cascade, **of_run)
 
     def sampled(self, wanted: Population, chosen: Callable[[int], Sequence[int]]) -> list[str]:
         """The records that `chosen` picks of those that a run scores, by their place in the order of their names."""
@@ -212,26 +210,31 @@ class Failing:
 
     def append_seen(self, cascade: str, *looks: Seen) -> None:
         """Make durable that people saw the answers to records, all or none."""
-        if looks:
-            self._journal.append("seen", [seen.pack(cascade, look) for look in looks])
-            self._drainer.wake()
+        self._append(events.SEEN, cascade, looks)
 
     def seen(self, cascade: str, annotator: str) -> frozenset[str]:
         """The records of a cascade whose answers that person has seen."""
         with self._file.reading() as session:
-            return seen.records(session, self._journal, cascade, annotator)
+            return events.SEEN.distinct(session, self._journal, "record", cascade=cascade, annotator=annotator)
 
     def looks(self, cascade: str, record: str | None = None) -> list[Seen]:
         """Every look of somebody at the answers to a record, or to any record of a cascade."""
         with self._file.reading() as session:
-            return seen.looks(session, self._journal, cascade, record)
+            of_record = {} if record is None else {"record": record}
+            return events.SEEN.find(session, self._journal, cascade=cascade, **of_record)
 
     def append_oddity(self, cascade: str, event: OddityEvent) -> None:
         """Make durable what a person said of a card. Raises: ValueError for a dismissal without a reason."""
-        self._journal.append("oddity", [card_events.pack(cascade, event)])
-        self._drainer.wake()
+        if event.action == "dismiss" and not event.reason.strip():
+            raise ValueError("a card is dismissed with a reason")
+        self._append(events.CARDS, cascade, [event])
 
     def oddities(self, cascade: str) -> list[OddityEvent]:
         """Everything that people said of cards of a cascade, in order."""
         with self._file.reading() as session:
-            return card_events.find(session, self._journal, cascade)
+            return events.CARDS.find(session, self._journal, cascade=cascade)
+
+    def _append(self, table: events.EventTable[Event], cascade: str, fresh: Sequence[Event]) -> None:
+        if fresh:
+            self._journal.append(table.kind, [table.pack(cascade, event) for event in fresh])
+            self._drainer.wake()

@@ -110,11 +110,7 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
     events.arrive(session, ops, shape=_SHAPE, table="label")
     own = ", ".join(_OWN)
     session.run(f"""
-        {events.NAMES}
-        insert into stage select (select coalesce(max(id), 0) from stage) + row_number() over (order by seq), id, name
-        from (select c.id, a.stage as name, min(a.seq) as seq from arrived a join cascade c on c.name = a.cascade
-              group by all) n
-        where not exists (from stage s where s.cascade = n.id and s.name = n.name);
+        {events.NAMES} {events.STAGES}
         insert into label (seq, cascade, stage, record, annotator, made_at, {own})
         select a.seq, c.id, s.id, r.id, p.id, a."at", {", ".join(f"a.{name}" for name in _OWN)}
         from arrived a

@@ -13,7 +13,7 @@ from stagegap.model.answer import Answer, Label
 from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
 from stagegap.people.disagreements import digest
 from stagegap.people.verdicts import is_blind
-from stagegap.store import labels, seen
+from stagegap.store import events, labels
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal
@@ -156,7 +156,9 @@ def _desk(session: Session, journal: Journal, queue: str, annotator: str, reader
             if label.action == "label" or (label.action == "skip" and label.queue == queue):
                 latest[label.record] = label
     answered = {record for record, label in latest.items() if label.action == "label"}
-    known = seen.records(session, journal, cascade, annotator) | _shown(own_labels, purpose)
+    known = events.SEEN.distinct(session, journal, "record", cascade=cascade, annotator=annotator) | _shown(
+        own_labels, purpose
+    )
     verdicts = labels.find(session, journal, cascade, annotator=annotator, task="verdict")
     known |= {label.record for label in verdicts if label.action != "undo"}
     if readers:

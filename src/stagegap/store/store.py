@@ -19,7 +19,7 @@ from stagegap.model.notes import PersonEvent
 from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, PairPopulation, PastCall, Run, RunStatus, StageSpending
-from stagegap.store import attach, calls, care, events, labels, outputs, queues, records, roster, rows
+from stagegap.store import attach, calls, care, events, labels, outputs, queues, records, rows
 from stagegap.store.attach import Attachment, Locks, Session
 from stagegap.store.backup import SecondCopies
 from stagegap.store.calls import Calls, Claims, past_calls
@@ -348,13 +348,13 @@ class Store:
 
     def append_people(self, cascade: str, event: PersonEvent) -> None:
         """Make durable who has stopped, come back, or was asked to answer a queue."""
-        self._journal.append("person", [roster.pack(cascade, event)])
+        self._journal.append("person", [events.PEOPLE.pack(cascade, event)])
         self._drainer.wake()
 
     def people(self, cascade: str) -> list[PersonEvent]:
         """Every such event of a cascade, in order."""
         with self._file.reading() as session:
-            return roster.find(session, self._journal, cascade)
+            return events.PEOPLE.find(session, self._journal, cascade=cascade)
 
     def label_count(self, cascade: str) -> int:
         """Count every answer to a stage's question ever given."""
