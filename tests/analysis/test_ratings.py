@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from conftest import Command, Copied
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.ratings import NO_FAULT, SEVERAL, UNKNOWN, RatingsView, ratings_sheet, ratings_view
-from stagegap.analysis.views import from_json, to_json
+from stagegap.analysis.scorecard import outcome_name
+from stagegap.analysis.views import Scorecard, from_json, to_json
+from stagegap.attribution.swaps import alone_cells, run_cells
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.recorded import read_scale
 from stagegap.model.answer import Rating
@@ -117,3 +120,160 @@ def test_the_command_reads_a_file_of_ratings(once: Copied, stagegap: Command, tm
     assert "By where the first fault lies" in printed.out
     refused = stagegap("show", "ratings", str(made / "ratings.csv"), "--scale", "five")
     assert refused.code == 2
+
+
+FILE = """\
+cascade: judged
+records: {path: records.jsonl, id: id, cluster: who}
+references: {path: references.jsonl}
+ratings: {path: ratings.jsonl, scale: [1, 5], person: human}
+stages:
+  route:
+    uses: python
+    with: {function: "stages.py:route"}
+    inputs: {n: record.n}
+    output: {type: label, values: [odd, even]}
+  draft:
+    uses: python
+    with: {function: "stages.py:draft"}
+    inputs: {n: record.n, route: route}
+    output: {type: text}
+    score: exact
+outcome: {score: draft.rating@help, good: ">= 0.6"}
+outcomes: [{score: draft.rating@tone}, {score: draft.exact}]
+"""
+CODE = """\
+def route(n):
+    return "even" if n % 3 else "odd"
+
+
+def draft(n, route):
+    return f"{n} is {route}"
+"""
+SHARE = {
+    "help": {i: (2 * (2 if i % 3 == 0 else 5 - i % 2) + 3 - 3) / 12 for i in range(50)},
+    "tone": {i: (i % 5) / 4 for i in range(50)},
+}
+"""What the files say of the first fifty of sixty answers, from 0 to 1: three raters of the help, one of the tone."""
+
+
+def judged(folder: Path) -> Path:
+    """A cascade whose outcome is what people say of its answers, in a run that is called v1."""
+    made = folder / "pipelines" / "judged"
+    made.mkdir(parents=True)
+    (made / "cascade.yaml").write_text(FILE)
+    (made / "stages.py").write_text(CODE)
+    kinds = ["even" if i % 2 == 0 else "odd" for i in range(60)]
+    right = [("route", kinds), ("draft", [f"{i} is {kind}" for i, kind in enumerate(kinds)])]
+    rows = {
+        "records": [{"id": f"r{i}", "n": i, "who": f"w{i // 3}"} for i in range(60)],
+        "references": [
+            {"record": f"r{i}", "stage": stage, "annotator": "ab", "value": value}
+            for stage, values in right
+            for i, value in enumerate(values)
+        ],
+        "ratings": [
+            {"system": system, "record": f"r{i}", "criterion": "help", "rater": rater, "value": value}
+            for i in range(50)
+            for system, first in (("v1", 2 if i % 3 == 0 else 5 - i % 2), ("human", 4))
+            for rater, value in (("x", first), ("y", first), ("z", 3))
+        ]
+        + [
+            {"system": "v1", "record": f"r{i}", "criterion": "tone", "rater": "x", "value": 1 + i % 5}
+            for i in range(50)
+        ],
+    }
+    for name, lines in rows.items():
+        (made / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    return made
+
+
+def test_ratings_are_an_outcome_of_the_run_whose_answers_they_are_of(stagegap: Command, tmp_path: Path):
+    made = judged(tmp_path)
+    assert stagegap("run").code == 0
+    card = from_json(Scorecard, stagegap("show", "--json").out)
+    shares = np.array([*SHARE["help"].values()])
+    assert (card.outcome_name, card.system.n) == ("good records (draft.rating@help >= 0.6)", 50)
+    assert card.system.value == pytest.approx(float((shares >= 0.6).mean()))
+    assert card.system.clusters == 17, "of three records each, the last one cut"
+    assert (
+        card.ceiling.method == "not measured: people rated what draft answered, not what it would answer on references"
+    )
+    tone, exact = card.others
+    assert tone.system.value == pytest.approx(np.mean([*SHARE["tone"].values()]))
+    assert (exact.system.value, exact.ceiling.value) == (pytest.approx(0.5), 1), "a score beside it has its gains"
+    printed = stagegap("show").out
+    assert f"The system gets {card.system.value:.0%} (95% interval" in printed
+    blamed = json.loads(stagegap("show", "blame", "--json").out)
+    bad = [i for i, share in SHARE["help"].items() if share < 0.6]
+    wrong = [i for i in bad if (i % 3 != 0) != (i % 2 == 0)]
+    assert (blamed["n"], blamed["bad"]) == (50, len(bad))
+    assert blamed["stages"][0]["first_fault"]["value"] == pytest.approx(len(wrong) / len(bad))
+    beside = stagegap("show", "ratings").out
+    assert "Ratings beside v1 of judged (rated as v1)" in beside
+    assert "Labeller minus system is" in beside
+    (made / "ratings.jsonl").write_text((made / "ratings.jsonl").read_text().replace('"value": 2}', '"value": 5}'))
+    again = from_json(Scorecard, stagegap("show", "--json").out)
+    assert again.system.value > card.system.value, "a kept view rests on the ratings too"
+
+
+def test_ratings_stay_with_the_answers_that_they_are_of(stagegap: Command, tmp_path: Path):
+    made = judged(tmp_path)
+    stagegap("run")
+    (made / "stages.py").write_text(CODE.replace("{n} is", "{n}{' ' * (n % 5 == 0)} is"))
+    other = stagegap("run").out
+    assert "nobody rated what draft answered in this run" in other
+    assert "under the name of the run in the file of ratings" in other
+    assert stagegap("show", "ratings").error.startswith("Nobody rated what draft answered in v2: ")
+    assert "60 records left out for lack of an outcome" in stagegap("show", "changed").out, (
+        "not only those that changed"
+    )
+    assert stagegap("show", "selfcheck").code == 2
+    (made / "stages.py").write_text(CODE + "\n# the same answers\n")
+    card = from_json(Scorecard, (stagegap("run"), stagegap("show", "--json"))[1].out)
+    assert (card.run, card.system.n) == ("v3", 50), "the very same answers are rated as they were"
+    text = (made / "cascade.yaml").read_text()
+    (made / "cascade.yaml").write_text(text.replace("rating@tone", "rating@tune"))
+    refused = stagegap("run")
+    assert refused.code == 2
+    assert "is by the criterion 'tune'. Did you mean tone?" in refused.error
+    rows = (made / "ratings.jsonl").read_text()
+    (made / "ratings.jsonl").write_text(rows.replace('"value": 3}', '"value": 7}', 1))
+    assert "The rating 7 of 'r0' lies outside the scale from 1 to 5." in stagegap("show", "--run", "v1").error
+
+
+def test_recorded_answers_are_rated_under_the_name_of_their_system(stagegap: Command, tmp_path: Path):
+    made = judged(tmp_path)
+    recorded = FILE.replace("person: human", "person: human, system: v1").replace(
+        'uses: python\n    with: {function: "stages.py:draft"}',
+        "uses: recorded\n    with: {path: drafts.jsonl, status: status}",
+    )
+    (made / "cascade.yaml").write_text(recorded)
+    drafts = [{"record": f"r{i}", "stage": "draft", "status": "ok", "value": f"about {i}"} for i in range(58)]
+    lost = [{"record": f"r{i}", "stage": "draft", "status": "timeout", "value": None} for i in (58, 59)]
+    (made / "drafts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*drafts, *lost]))
+    for run in ("v1", "v2"):
+        stagegap("run")
+        card = from_json(Scorecard, stagegap("show", "--json").out)
+        assert (card.run, card.system.n) == (run, 50)
+        assert card.system.value == pytest.approx(np.mean([share >= 0.6 for share in SHARE["help"].values()]))
+    lines = [line for line in FILE.splitlines() if not line.startswith(("ratings", "outcomes"))]
+    (made / "cascade.yaml").write_text("\n".join(lines).replace("rating@help", "exact"))
+    stagegap("run")
+    assert "has no key ratings, so none are known" in stagegap("show", "ratings").error
+
+
+def test_swapped_or_replaced_answers_have_no_rating():
+    cascade, records, outputs, labels = material(CHAIN, 60)
+    rated_cascade = replace(cascade, outcome=replace(cascade.outcome, metric="rating@help", good=None))
+    assert run_cells(rated_cascade) == alone_cells(cascade), "no swap is paid for whose answers nobody rated"
+    shares = {record.id: 0.25 + (i % 3) / 4 for i, record in enumerate(records[:40])}
+    found = ev.gather(rated_cascade, records, outputs, labels, custom={}, ratings={"rating@help": shares})
+    assert np.nanmean(ev.outcome_scores(found, ev.SYSTEM)) == pytest.approx(np.mean([*shares.values()]))
+    assert outcome_name(rated_cascade) == "mean C.rating@help"
+    end = str(ev.SYSTEM), cascade.outcome.stage
+    other = {**outputs[end], records[0].id: replace(outputs[end][records[0].id], value="something else")}
+    assert np.isnan(ev.outcome_scores(replace(found, outputs={**outputs, end: other}), ev.SYSTEM)).all()
+    beyond = {**outputs[end], records[50].id: replace(outputs[end][records[50].id], value="something else")}
+    assert (~np.isnan(ev.outcome_scores(replace(found, outputs={**outputs, end: beyond}), ev.SYSTEM))).sum() == 40
+    assert np.isnan(ev.outcome_scores(found, ev.closed_cell(rated_cascade, "C"))).all()

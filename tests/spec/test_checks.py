@@ -114,6 +114,15 @@ LLM = """\
         ("corpora:\n  shop: {path: [products.jsonl], id: doc_id}", "corpora: [shop]",
          "corpora must be a mapping from names, found ['shop']."),
         ("{path: [products.jsonl], id: doc_id}", "[products.jsonl]", "corpora.shop must be a mapping, found ['products.jsonl']."),
+        ("draft.fact_recall", "draft.rating@tone", "the outcome is a rating, and the file has no key ratings. Add "
+         "`ratings: {path: ratings.jsonl, scale: [1, 5]}`."),
+        ("outcome:", "ratings: {path: mails.jsonl, scale: [5, 5]}\noutcome:", "a scale from 5 to 5 has no width. Write [1, 5]."),
+        ("outcome:", "ratings: {path: mails.jsonl, scale: [1]}\noutcome:", "ratings.scale needs at least 2 entries, found [1]."),
+        ("outcome: {score: draft.fact_recall", "ratings: {path: mails.jsonl, scale: [1, 5]}\noutcome: {score: draft.rating@",
+         "rating@ names no criterion. Write STAGE.rating@CRITERION."),
+        ("outcome: {score: draft.fact_recall", "ratings: {path: mails.jsonl, scale: [1, 5], system: ours}\noutcome: {score: "
+         "draft.rating@tone", "draft is called, so each run may answer otherwise: one name for all of them can't be right. "
+         "Name the run as the system in the file of ratings, as v3."),
         ("outcome:", "targets: {draf: {gap: 3}}\noutcome:", "a target for the unknown stage 'draf'. Did you mean draft?"),
         ("outcome:", "targets: {draft: {lose_at_most: 3}}\noutcome:",
          "draft can't have lose_at_most: cheaper versions are held to what the end loses. "

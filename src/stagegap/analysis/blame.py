@@ -15,6 +15,7 @@ from stagegap.attribution.ceiling import drawn_gains
 from stagegap.attribution.faults import error_parts, hazard_column
 from stagegap.attribution.swaps import is_chain, staircase_order
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.run import SYSTEM
 from stagegap.model.wording import counted, listed, ranks, sentence, why_missing
 from stagegap.stats.paired import direction
 from stagegap.stats.ranks import rank_sets
@@ -90,18 +91,14 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
     cascade = evidence.cascade
     won = gains(evidence)
     if not won.is_measured:
-        return _unmeasured(evidence, won.reason)
+        return _unmeasured(evidence, won.reason, resamples=resamples)
     names, order = cascade.names, staircase_order(cascade)
     reached = [ev.good(evidence, step) for step in won.steps]
     bad = 1 - reached[0]
     parts = error_parts(order, reached)
     faults = evidence.faults
-    accepted = {name: ev.accepted(evidence, name) for name in names}
-    columns = dict(won.columns)
+    columns = {**won.columns, **_fault_columns(evidence, bad)}
     for position, name in enumerate(order):
-        known = (bad == 1) & ~faults.is_unknown
-        columns[f"first {name}"] = np.where(known, faults.first[name].astype(np.float64), math.nan)
-        columns[f"hazard {name}"] = hazard_column(accepted, name, evidence.ancestors[name])
         columns[f"parts {name}"] = np.where(bad == 1, (parts.cause == position).astype(np.float64), math.nan)
     drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     stairs = ceiling_of(drawn, won)
@@ -122,7 +119,7 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
             p_adj=float(p_adjusted[i]),
             step=steps[name],
             first_fault=drawn.mean(f"first {name}"),
-            hazard=_hazard(drawn.mean(f"hazard {name}")),
+            hazard=_known(drawn.mean(f"hazard {name}")),
             answers_for=drawn.mean(f"parts {name}"),
             best_rank=best[order.index(name)],
             worst_rank=worst[order.index(name)],
@@ -148,9 +145,25 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
     )
 
 
-def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
+def _fault_columns(evidence: ev.Evidence, bad: ev.Floats) -> dict[str, ev.Floats]:
+    """First faults among the bad records, and faults among those that are right up to a stage."""
+    faults = evidence.faults
+    accepted = {name: ev.accepted(evidence, name) for name in evidence.cascade.names}
+    known = (bad == 1) & ~faults.is_unknown
+    columns: dict[str, ev.Floats] = {}
+    for name in staircase_order(evidence.cascade):
+        columns[f"first {name}"] = np.where(known, faults.first[name].astype(np.float64), math.nan)
+        columns[f"hazard {name}"] = hazard_column(accepted, name, evidence.ancestors[name])
+    return columns
+
+
+def _unmeasured(evidence: ev.Evidence, reason: str, *, resamples: int) -> Blame:
+    """What the faults of the system's own outputs say, where no gain is known."""
     cascade = evidence.cascade
     nothing = unmeasured(reason)
+    bad, faults = 1 - ev.good(evidence, ev.outcome_scores(evidence, SYSTEM)), evidence.faults
+    rng = np.random.default_rng(evidence.seed)
+    drawn = resample(_fault_columns(evidence, bad), evidence.units, rng=rng, resamples=resamples)
     k = len(cascade.stages)
     rows = tuple(
         BlameRow(
@@ -160,8 +173,8 @@ def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
             p=math.nan,
             p_adj=math.nan,
             step=nothing,
-            first_fault=nothing,
-            hazard=nothing,
+            first_fault=_known(drawn.mean(f"first {name}"), otherwise="no bad record's first fault is known"),
+            hazard=_known(drawn.mean(f"hazard {name}")),
             answers_for=nothing,
             best_rank=1,
             worst_rank=k,
@@ -173,11 +186,11 @@ def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
         run=evidence.run,
         noun=cascade.noun,
         stages=rows,
-        n=0,
-        bad=0,
+        n=int((~np.isnan(bad)).sum()),
+        bad=int((bad == 1).sum()),
         beyond=0,
-        unexplained=0,
-        unknown=0,
+        unexplained=faults.unexplained,
+        unknown=faults.unknown,
         named="",
         named_gain=nothing,
         sampled="",
@@ -187,8 +200,8 @@ def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
     )
 
 
-def _hazard(estimate: Estimate) -> Estimate:
-    return estimate if estimate.n else unmeasured("not measured: no record is still right here")
+def _known(estimate: Estimate, *, otherwise: str = "no record is still right here") -> Estimate:
+    return estimate if estimate.n else unmeasured(f"not measured: {otherwise}")
 
 
 def _named_gain(match: Contest | None) -> Estimate:

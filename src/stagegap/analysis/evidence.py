@@ -16,12 +16,13 @@ from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
 from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells, staircase_order
 from stagegap.metrics import Compared, CustomMetric, Metric, alike, answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference, Status
-from stagegap.model.cascade import Cascade, Stage
+from stagegap.model.cascade import RATING, Cascade, Stage
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Population, StageTally
 from stagegap.model.units import Keys, Levels, owners, record_of
 from stagegap.model.wording import counted, listed
 from stagegap.people.agreement import agreement, strict_score
+from stagegap.people.judgements import rated_scores
 from stagegap.people.references import Settled, reference_units, with_units
 from stagegap.stats.spread import Clusters, clusters
 
@@ -122,6 +123,8 @@ class _Place:
 
 
 Floats = NDArray[np.float64]
+Ratings = Mapping[str, Mapping[str, float]]
+"""Name of a score -> record -> mean rating of the answer that the run gave, as a share of the scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +156,9 @@ class Evidence:
     """(record, stage) where people differ, nobody has decided, and nobody's answer alone is enough."""
     population: Population | None = None
     """All records that are scored, where `records` are those alone that somebody labelled."""
+    ratings: Ratings = field(default_factory=dict[str, Mapping[str, float]])
+    rated: Mapping[str, Mapping[str, Output]] = field(default_factory=dict[str, Mapping[str, Output]])
+    """By stage, the answers that the ratings are of."""
     columns: dict[tuple[str, str, str], Floats] = field(
         init=False, repr=False, compare=False, default_factory=dict[tuple[str, str, str], Floats]
     )
@@ -253,6 +259,7 @@ def gather(
     run: str = "",
     seed: int = 0,
     population: Population | None = None,
+    ratings: Ratings | None = None,
 ) -> Evidence:
     """Keep the records of the evaluated split, and settle references from the labels.
 
@@ -288,6 +295,8 @@ def gather(
         run=run,
         seed=seed,
         population=population,
+        ratings=ratings or {},
+        rated={j.outcome.stage: known.outputs.get((str(SYSTEM), j.outcome.stage), {}) for j in cascade.by_outcome},
     )
 
 
@@ -341,6 +350,9 @@ def closed_outcome(evidence: Evidence, stage: str) -> Floats | None:
 def _scores(evidence: Evidence, cell: Cell, stage: str, by: Metric) -> Floats:
     """The column of a cell, stage and metric, which nobody may write into: it is computed once."""
     place = (str(cell), stage, by.name)
+    if place not in evidence.columns and by.name.startswith(RATING):
+        ratings, given = evidence.ratings.get(by.name, {}), evidence.rated.get(stage, {})
+        evidence.columns[place] = rated_scores(evidence.records, ratings, given, _outputs(evidence, cell, stage))
     if place not in evidence.columns:
         outputs = _outputs(evidence, cell, stage)
         depth = Levels.of(evidence.cascade).depth(stage)
@@ -414,6 +426,10 @@ def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
     """Complete-case outcomes along the staircase, or no columns and the reason why there are none."""
     cells = prefix_cells(evidence.cascade)
     stage = evidence.cascade.outcome.stage
+    if evidence.cascade.outcome.criterion is not None:
+        if evidence.ratings.get(evidence.outcome.name):
+            return [], f"not measured: people rated what {stage} answered, not what it would answer on references"
+        return [], f"not measured: nobody rated what {stage} answered in this run"
     bare = unlabelled_stages(evidence)
     if bare and len(bare) < len(evidence.cascade.stages):
         return [], f"not measured: no {evidence.cascade.noun} has a reference at {listed(bare)}"

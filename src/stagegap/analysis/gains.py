@@ -48,6 +48,8 @@ def outcome_bounds(evidence: ev.Evidence, *, seed: int, resamples: int = RESAMPL
     They rest on the records whose own outcome is known and that have a reference at each swapped stage.
     """
     cascade = evidence.cascade
+    if cascade.outcome.criterion is not None:
+        return None
     cells = prefix_cells(cascade)
     outcome = cascade.outcome.stage
     lost = {cell: evidence.unknown.get((str(cell), outcome), frozenset[str]()) for cell in cells}

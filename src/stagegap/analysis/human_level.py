@@ -75,7 +75,9 @@ def human_level(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> HumanLe
         stages={
             name: _stage(drawn, name, without=by_place[name].without(), noun=cascade.noun) for name in cascade.names
         },
-        outcome=measured(
+        outcome=unmeasured("not measured: ratings of people's own answers are in `stagegap show ratings`")
+        if cascade.outcome.criterion is not None
+        else measured(
             over_people(drawn, {"outcome person": 1.0}, without=[human for human, _ in end.without()], lowest=0.0),
             stage=cascade.outcome.stage,
         ),

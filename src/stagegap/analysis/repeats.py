@@ -149,7 +149,7 @@ def passes(
             evidence, stage, own, by, bar=ev.score_bar(evidence, stage, by), name=stage, resamples=resamples
         )
     end, good = evidence.cascade.outcome.stage, evidence.cascade.outcome.good
-    if end in outputs:
+    if end in outputs and evidence.cascade.outcome.criterion is None:
         bar = evidence.outcome.bar if good is None else good
         rows += _passes(evidence, end, outputs[end], evidence.outcome, bar=bar, name=END, resamples=resamples)
     return tuple(rows)

@@ -171,6 +171,8 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
                 labellers=labellers_of(cascade),
                 ceiling=parts.ceiling,
                 no_ceiling=parts.no_ceiling,
+                system=system,
+                is_rated=cascade.outcome.criterion is not None,
                 is_recorded=bool(parts.evidence.unknown),
                 rows=sorted(rows, key=lambda row: staircase_order(cascade).index(row.stage)),
                 contest=match,

@@ -24,6 +24,7 @@ from stagegap.stats.resample import Resamples
 from stagegap.stats.sample_size import Budget, Pilot, records_to_name
 from stagegap.stats.spread import worth
 from stagegap.tables import figures
+from stagegap.tables.figures import Unit
 
 Floats = NDArray[np.float64]
 NAMED_FROM = 0.90
@@ -155,6 +156,8 @@ class Facts:
     labelled: int
     annotators: int
     labellers: Labellers
+    system: Estimate
+    """The outcome."""
     ceiling: Ceiling | None
     rows: Sequence[StageRow]
     """In the order of the staircase, so that no word hangs on the order in which a file lists parallel branches."""
@@ -169,6 +172,8 @@ class Facts:
     """The edges leave one order: what stages gain are the steps of a staircase, and add up on paper."""
     troubles: Sequence[Trouble] = ()
     """What went wrong with outputs and references."""
+    is_rated: bool = False
+    """People's ratings are the outcome."""
     is_recorded: bool = False
     """The system's outputs are recorded, and what they would be on references can't be known."""
 
@@ -303,22 +308,41 @@ def _broken(trouble: Trouble, basis: str) -> Verdict:
 
 
 def _without_ceiling(facts: Facts, basis: str) -> Verdict:
-    few = 0 < facts.n < ENOUGH_RECORDS
-    if few:
+    if 0 < facts.n < ENOUGH_RECORDS and not facts.is_rated:
         return _too_few(facts, "", basis)
     why = facts.ceiling.headroom.method if facts.ceiling is not None else facts.no_ceiling
     return Verdict(
         kind="not measured",
         stage=None,
         headline="What each stage costs is not measured yet",
-        summary=f"{sentence(why)}.",
+        summary=f"{_alone(facts)}{sentence(why)}.",
         basis=basis,
-        advice=(
-            "Only a run of the stages themselves would tell more."
-            if facts.is_recorded
-            else f"Label {plural(facts.noun, 2)} at {_where(facts)}, or import references, then run again."
-        ),
+        advice=_next_step(facts),
     )
+
+
+def _alone(facts: Facts) -> str:
+    """The outcome where people rated it: of a score that nobody compares with references it is the whole answer."""
+    if not facts.is_rated or not facts.system.is_measured:
+        return ""
+    share = f"{figures.share(facts.system.value)} ({figures.interval(facts.system, Unit.SHARE)})"
+    many = counted(facts.n, facts.noun)
+    if facts.has_bar:
+        return f"The system gets {share} of {many} right. "
+    return f"On {many} the system reaches {share} of the scale ({facts.outcome}). "
+
+
+def _next_step(facts: Facts) -> str:
+    if facts.is_rated and not facts.system.is_measured:
+        return "Rate its answers, under the name of the run in the file of ratings."
+    if facts.is_rated:
+        return (
+            "`stagegap show ratings` says where low ratings come from, and which score goes with them: that one as the "
+            "outcome has gains."
+        )
+    if facts.is_recorded:
+        return "Only a run of the stages themselves would tell more."
+    return f"Label {plural(facts.noun, 2)} at {_where(facts)}, or import references, then run again."
 
 
 def _where(facts: Facts) -> str:

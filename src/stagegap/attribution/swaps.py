@@ -81,7 +81,12 @@ def prefix_cells(cascade: Cascade) -> tuple[Cell, ...]:
 
 
 def ceiling_cells(cascade: Cascade) -> tuple[Cell, ...]:
-    """The distinct swap cells of the ceiling, without the system's own."""
+    """The distinct swap cells of the ceiling, without the system's own.
+
+    None where people's ratings are the outcome: they are of the answers that the system gave.
+    """
+    if cascade.outcome.criterion is not None:
+        return ()
     return tuple(cell for cell in dict.fromkeys(prefix_cells(cascade)) if cell != SYSTEM)
 
 
@@ -157,8 +162,10 @@ def lattice_cells(cascade: Cascade, *, rounds: int = 0) -> tuple[Cell, ...]:
 
     The swap sets that hold, with a stage, all that it depends on. On a chain they are those of the ceiling. What must
     run in them is `stages_between(cascade, cell, target=outcome)`. Where there are more than `LATTICE_UP_TO`, those
-    that `rounds` of sampled orders pass.
+    that `rounds` of sampled orders pass. None where people's ratings are the outcome.
     """
+    if cascade.outcome.criterion is not None:
+        return ()
     swapped = lattice_sets(cascade)
     sets = whole_lattice(cascade) if rounds and not swapped else None
     if sets is not None:

@@ -235,7 +235,12 @@ def attempts(
 
 @views.command()
 def ratings(
-    file: Annotated[Path, typer.Argument(help="JSONL, CSV or Parquet with system, record, criterion, rater, value.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="JSONL, CSV or Parquet with system, record, criterion, rater, value; the cascade's own if not given."
+        ),
+    ] = None,
     system: Annotated[str, typer.Option("--system", help="Name of the run's answers in the file.")] = "",
     person: Annotated[str, typer.Option("--person", help="Whose answers the system is held against.")] = "",
     scale: Annotated[str, typer.Option("--scale", metavar="LOW-HIGH", help="Ratings that can be given: 1-5.")] = "",

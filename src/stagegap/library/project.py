@@ -424,14 +424,21 @@ class Project:
         return shown_as("attempts", self._look(run).attempts(Path(file)))
 
     def ratings(
-        self, file: str | Path, run: str | None = None, *, system: str = "", person: str = "", scale: str = ""
+        self,
+        file: str | Path | None = None,
+        run: str | None = None,
+        *,
+        system: str = "",
+        person: str = "",
+        scale: str = "",
     ) -> Shown[RatingsView]:
         """Put ratings of whole answers beside a run: by first fault, rater noise, correlation with the scores.
 
-        `system` is the run's name in the file, `person` whose answers it is held against, `scale` as `1-5`.
-        Raises: InputError, ConfigurationError.
+        `file` is by default what the cascade's file names under `ratings`, `system` the run's name in it, `person`
+        whose answers it is held against, `scale` as `1-5`. Raises: InputError, ConfigurationError.
         """
-        return shown_as("ratings", self._look(run).ratings(Path(file), system=system, person=person, scale=scale))
+        path = None if file is None else Path(file)
+        return shown_as("ratings", self._look(run).ratings(path, system=system, person=person, scale=scale))
 
     def selfcheck(
         self, run: str | None = None, *, rate: float = 0.2, records: int = 200, paid: bool = False

@@ -10,7 +10,7 @@ from functools import partial
 from stagegap.errors import near_names
 from stagegap.metrics import formulas, places, texts
 from stagegap.model.answer import Answer, Label, Output, Reference, Status
-from stagegap.model.cascade import Kind
+from stagegap.model.cascade import RATING, Kind
 from stagegap.model.record import Json
 
 CustomMetric = Callable[[Json, Json], object]
@@ -124,6 +124,7 @@ _GRADED = (
 
 _WHOLE = "nothing of what was asked may be missing or wrong"
 _HALF = "half of the full score, a convention: full marks are out of reach for this metric"
+_MIDDLE = "the middle of the scale, a convention"
 
 
 def names_for(kind: Kind) -> tuple[str, ...]:
@@ -147,6 +148,8 @@ def metric(name: str, *, custom: CustomMetric | None = None) -> Metric:
     if custom is not None:
         return Metric(name=name, compare=_checked(name, custom), bar=0.5, why_bar=_HALF)
     base, at, number = name.partition("@")
+    if name.startswith(RATING):
+        return Metric(name=name, compare=_uncompared, bar=0.5, why_bar=_MIDDLE)
     if at and base in _AT_K:
         return _at_k(name, base, number)
     if at and base in _MATCHED:
@@ -158,6 +161,11 @@ def metric(name: str, *, custom: CustomMetric | None = None) -> Metric:
         raise ValueError(f"there is no metric {name!r}. {near_names(name, known)}")
     graded = name in _GRADED
     return Metric(name=name, compare=_PLAIN[name], bar=0.5 if graded else 1.0, why_bar=_HALF if graded else _WHOLE)
+
+
+def _uncompared(*_: object) -> float:
+    """People rate an answer as it is: no reference scores it."""
+    return math.nan
 
 
 def _at_k(name: str, base: str, number: str) -> Metric:

@@ -48,6 +48,19 @@ class ReferencesSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RatingsSource:
+    """Files with one rating a row: system, record, criterion, rater, value."""
+
+    paths: tuple[str, ...]
+    scale: tuple[float, float]
+    """The lowest and the highest rating that can be given."""
+    system: str = ""
+    """The name in the files under which recorded answers are rated."""
+    person: str = ""
+    """Whose answers the system is held against."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One entry of a corpus."""
 
@@ -75,6 +88,7 @@ class CascadeFile:
     references: ReferencesSource | None
     resolved: Mapping[str, Json]
     """The whole file after `extends` and environment, secrets by name only."""
+    ratings: RatingsSource | None = None
 
 
 class Kind(StrEnum):
@@ -223,6 +237,10 @@ class Stage:
         return tuple(dict.fromkeys(s.name for s in sources))
 
 
+RATING = "rating@"
+"""Begin of the name of a score that is the mean of people's ratings by a criterion."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The score that the whole cascade is judged by."""
@@ -231,6 +249,11 @@ class Outcome:
     metric: str
     good: float | None = None
     """A record is good when its score is at least this; without it the mean score is the outcome."""
+
+    @property
+    def criterion(self) -> str | None:
+        """What answers are rated by, where ratings of people are the score; None where a metric scores."""
+        return self.metric.removeprefix(RATING) if self.metric.startswith(RATING) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

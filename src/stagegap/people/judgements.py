@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.errors import ConfigurationError
-from stagegap.model.answer import Answer, Label, Rating
+from stagegap.model.answer import Answer, Label, Output, Rating, Status
 from stagegap.model.estimate import Bounds, Estimate
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json, Record
@@ -127,6 +127,44 @@ def rating_means(table: Floats) -> Floats:
     known = ~np.isnan(table)
     with np.errstate(invalid="ignore"):
         return np.where(known, table, 0.0).sum(axis=0) / known.sum(axis=0)
+
+
+def rating_shares(
+    ratings: Sequence[Rating], *, system: str, criterion: str, scale: tuple[float, float]
+) -> dict[str, float]:
+    """The mean rating of each record's answer by one criterion, as a share of the scale from its lower end."""
+    low, high = scale
+    given: dict[str, list[float]] = {}
+    for rating in ratings:
+        if rating.system == system and rating.criterion == criterion:
+            given.setdefault(rating.record, []).append(rating.value)
+    return {record: (math.fsum(values) / len(values) - low) / (high - low) for record, values in given.items()}
+
+
+def rated_scores(
+    records: Sequence[Record],
+    ratings: Mapping[str, float],
+    rated: Mapping[str, Output],
+    outputs: Mapping[str, Output],
+) -> Floats:
+    """One number a record: how its output was rated, NaN where it was not or infrastructure took it away.
+
+    All NaN where a rated record has another output than the one that was `rated`: the records that kept theirs are no
+    fair sample, of them alone every change would be 0.
+    """
+
+    def ending(record: str, of: Mapping[str, Output]) -> object:
+        output = of.get(record)
+        return output and (output.status, output.because, output.value)
+
+    def score_at(record: str) -> float:
+        output = outputs.get(record)
+        is_lost = output is None or Status.INFRASTRUCTURE in (output.status, output.because)
+        return math.nan if is_lost else ratings.get(record, math.nan)
+
+    ids = [record.id for record in records]
+    is_whole = outputs is rated or all(ending(name, rated) == ending(name, outputs) for name in ids if name in ratings)
+    return np.array([score_at(name) if is_whole else math.nan for name in ids], dtype=np.float64)
 
 
 def _agreement(a: Floats, b: Floats, groups: Clusters, *, rng: np.random.Generator) -> Estimate:

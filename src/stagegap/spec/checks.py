@@ -9,7 +9,7 @@ from typing import cast
 
 from stagegap import redaction
 from stagegap.errors import near_names
-from stagegap.model.cascade import Kind
+from stagegap.model.cascade import RATING, Kind
 from stagegap.model.record import Json
 from stagegap.spec.documents import Sections
 from stagegap.spec.files import check_file, check_function, located
@@ -133,6 +133,11 @@ class _Checks:
                 self._add(("records", "media"), f"{folder!r} is no folder.", "Name the one that the files lie in.")
         if sections.references:
             self._files(sections.references.path, "the file of references", "references", "path")
+        if sections.ratings:
+            self._files(sections.ratings.path, "the file of ratings", "ratings", "path")
+            low, high = sections.ratings.scale
+            if not low < high:
+                self._add(("ratings", "scale"), f"a scale from {low:g} to {high:g} has no width.", "Write [1, 5].")
         for name, corpus in sections.corpora.items():
             if corpus:
                 self._files(corpus.path, f"the file of the corpus {name!r}", "corpora", name, "path")
@@ -262,6 +267,8 @@ class _Checks:
             self._add(("outcomes",), f"the outcome {score!r} stands twice.", "Remove one of the two.")
 
     def _outcome(self, outcome: Outcome, here: tuple[str, ...]) -> None:
+        if outcome.good is not None and bar_of(outcome.good) > 1:
+            self._add((*here, "good"), f"no score reaches {outcome.good!r}: scores end at 1.")
         name, dot, metric = outcome.score.partition(".")
         stages = self._sections.stages
         if not dot or not metric:
@@ -271,12 +278,24 @@ class _Checks:
             self._add((*here, "score"), f"the outcome names the unknown stage {name!r}.", hint)
         else:
             stage = stages[name]
+            if metric.startswith(RATING):
+                self._rated(name, stage, metric.removeprefix(RATING), here)
+                return
             known = names_of(metrics_of(stage)) if stage else {metric: metric}
             if metric not in known:
                 hint = near_names(metric, known)
                 self._add((*here, "score"), f"{metric!r} is no score of the stage {name!r}.", hint)
-        if outcome.good is not None and bar_of(outcome.good) > 1:
-            self._add((*here, "good"), f"no score reaches {outcome.good!r}: scores end at 1.")
+
+    def _rated(self, name: str, stage: StageBase | None, criterion: str, here: tuple[str, ...]) -> None:
+        ratings = self._sections.ratings
+        if not criterion:
+            self._add((*here, "score"), "rating@ names no criterion.", "Write STAGE.rating@CRITERION.")
+        if "ratings" not in self._sections.root.entries:
+            hint = "Add `ratings: {path: ratings.jsonl, scale: [1, 5]}`."
+            self._add((*here, "score"), "the outcome is a rating, and the file has no key ratings.", hint)
+        elif ratings and ratings.system and stage and not is_recorded(stage):
+            message = f"{name} is called, so each run may answer otherwise: one name for all of them can't be right."
+            self._add(("ratings", "system"), message, "Name the run as the system in the file of ratings, as v3.")
 
 
 def bar_of(good: str) -> float:

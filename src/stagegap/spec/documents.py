@@ -59,6 +59,7 @@ class Sections:
     head: schema.Head | None
     records: schema.Records | None
     references: schema.References | None
+    ratings: schema.Ratings | None
     corpora: Mapping[str, schema.Corpus | None]
     stages: Mapping[str, schema.StageBase | None]
     """Every stage that has a usable name, in file order, and then every judge by the name it is called under."""
@@ -113,6 +114,7 @@ def read(written: Entries, findings: Findings) -> Sections:
         head=validated(schema.Head, head, (), findings) if "cascade" in root.entries else None,
         records=section("records", schema.Records),
         references=section("references", schema.References),
+        ratings=section("ratings", schema.Ratings),
         corpora={
             name: validated(schema.Corpus, entry, ("corpora", name), findings)
             for name, entry in _named(root, "corpora", findings).items()

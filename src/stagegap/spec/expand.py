@@ -21,6 +21,7 @@ _PATHS = (
     ("records", "path"),
     ("records", "media"),
     ("references", "path"),
+    ("ratings", "path"),
     ("corpora", "*", "path"),
     ("stages", "*", "guideline"),
     ("stages", "*", "warmup"),

@@ -13,12 +13,14 @@ from pydantic import Field
 
 from stagegap.errors import SpecError, near_names
 from stagegap.model.cascade import (
+    RATING,
     Cascade,
     CascadeFile,
     CorpusSource,
     Judge,
     Limits,
     Outcome,
+    RatingsSource,
     RecordsSource,
     ReferencesSource,
     Stage,
@@ -73,15 +75,23 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
         records=records_source(sections.records),
         corpora={name: _corpus(name, corpus) for name, corpus in sections.corpora.items() if corpus},
         references=ReferencesSource(paths=located(sections.references.path)) if sections.references else None,
+        ratings=_ratings(sections.ratings) if sections.ratings else None,
         resolved=resolved,
     )
 
 
+def _ratings(ratings: schema.Ratings) -> RatingsSource:
+    low, high = ratings.scale
+    names = {"system": ratings.system or "", "person": ratings.person or ""}
+    return RatingsSource(paths=located(ratings.path), scale=(low, high), **names)
+
+
 def _outcome(outcome: schema.Outcome, sections: Sections) -> Outcome:
     stage, _, metric = outcome.score.partition(".")
+    is_rated = metric.startswith(RATING)
     return Outcome(
         stage=stage,
-        metric=names_of(metrics_of(_judged(stage, sections)))[metric],
+        metric=metric if is_rated else names_of(metrics_of(_judged(stage, sections)))[metric],
         good=None if outcome.good is None else bar_of(outcome.good),
     )
 

@@ -63,6 +63,20 @@ class References(Block):
     """File or files with one answer a row: record, stage, annotator, value, facts."""
 
 
+class Ratings(Block):
+    """How people rated answers, for outcomes `STAGE.rating@CRITERION`."""
+
+    path: OneOrMore
+    """File or files with one rating a row: system, record, criterion, rater, value."""
+    scale: Annotated[list[float], Field(min_length=2, max_length=2)]
+    """The lowest and the highest rating that can be given, as [1, 5]."""
+    system: Text | None = None
+    """The name in the files under which recorded answers are rated; answers of a stage that is called are rated under
+    the name of the run, as v3."""
+    person: Text | None = None
+    """Whose answers the system is held against, where they are rated too."""
+
+
 class Limits(Block):
     """How much a stage may ask of its provider, or all stages together of one."""
 
@@ -207,7 +221,7 @@ class Outcome(Block):
     """The score that the whole cascade is judged by."""
 
     score: Text
-    """STAGE.METRIC, the metric being one of the stage's scores."""
+    """STAGE.METRIC, the metric being one of the stage's scores; or STAGE.rating@CRITERION."""
     good: Annotated[str, Field(pattern=r"^\s*>=\s*(\d+(\.\d*)?|\.\d+)\s*$")] | None = None
     """The bar that makes a record good, as ">= 0.8"; without it the mean score is the outcome."""
 
@@ -289,6 +303,8 @@ class Document(Head):
     """Documents that stages search in, by name."""
     references: References | None = None
     """Answers that people gave, to score against and to learn from."""
+    ratings: Ratings | None = None
+    """How people rated answers, for outcomes `STAGE.rating@CRITERION`."""
     stages: Annotated[
         dict[StageName, Stage],
         Field(min_length=1, max_length=MOST_STAGES),

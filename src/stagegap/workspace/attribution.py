@@ -39,6 +39,7 @@ from stagegap.exchange.tables import Frame
 from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
+from stagegap.model.wording import listed
 from stagegap.people.judgements import judging_of, without_queue
 from stagegap.people.references import Settled
 from stagegap.runner import CellWork, Silent, Work, custom_metrics, execute, plan
@@ -51,7 +52,7 @@ from stagegap.workspace.provenance import own_outputs, run_records
 from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.reproduced import refuse_to_pay
 from stagegap.workspace.run_facts import options
-from stagegap.workspace.scorecards import labelled_evidence
+from stagegap.workspace.scorecards import file_ratings, labelled_evidence, rated_as, run_ratings
 
 MOST_RECORDS = 200
 RATE = 0.2
@@ -197,6 +198,7 @@ class Attribution:
             compared=self._views.compared(self._now),
             run=run.name,
             seed=run.seed,
+            ratings=run_ratings(store, run, self._file),
         )
 
     def so_far(self) -> SoFar | None:
@@ -282,13 +284,29 @@ class Attribution:
         done = [run for run in self._store.runs(self.cascade.name) if run.status is RunStatus.DONE]
         return max((r for r in done if r.started_at < self.run.started_at), key=lambda r: r.started_at, default=None)
 
-    def ratings(self, file: Path, *, system: str = "", person: str = "", scale: str = "") -> RatingsView:
-        """Put the ratings of a file beside the run; nothing is kept, because the file may change.
+    def ratings(self, file: Path | None, *, system: str = "", person: str = "", scale: str = "") -> RatingsView:
+        """Put the ratings of a file beside the run, by default those that the cascade's file names.
 
-        `scale` is `1-5`: the lowest and the highest rating that can be given. Raises: InputError, ConfigurationError.
+        Nothing is kept, because the file may change. `scale` is `1-5`: the lowest and the highest rating that can be
+        given. Raises: InputError, ConfigurationError.
         """
-        ends = read_scale(scale) if scale else None
-        return ratings_view(self.evidence, read_ratings(file), system=system, person=person, scale=ends)
+        ends, source = read_scale(scale) if scale else None, self._file.ratings
+        if file is not None:
+            return ratings_view(self.evidence, read_ratings(file), system=system, person=person, scale=ends)
+        if source is None:
+            raise ConfigurationError(
+                f"The file of {self.cascade.name} has no key ratings, so none are known. Name a file of ratings."
+            )
+        ratings, stage = file_ratings(source), self.cascade.outcome.stage
+        own = system or rated_as(self._store, self.run, self._file, stage, ratings)
+        if not own:
+            raise ConfigurationError(
+                f"Nobody rated what {stage} answered in {self.run.name}: no rating in {listed(source.paths)} is of "
+                f"{self.run.name!r}, or of a run that gave the same answers."
+            )
+        return ratings_view(
+            self.evidence, ratings, system=own, person=person or source.person, scale=ends or source.scale
+        )
 
     def marks(self, file: Path) -> MarksView:
         """Put faults and root causes that people marked beside those by scores. Raises: InputError."""

@@ -187,8 +187,9 @@ def _code_of(path: Path) -> str:
 
 
 def own_metrics(run: Run) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
-    """What the scores of each stage rest on besides the program: files of functions, and what the file names."""
-    stages = cast("dict[str, dict[str, Any]]", json.loads(run.resolved).get("stages") or {})  # Any: JSON of any shape
+    """What scores rest on besides the program: files of functions, what the cascade's file names, and ratings."""
+    resolved = cast("dict[str, dict[str, Any]]", json.loads(run.resolved))  # Any: JSON of any shape
+    stages = cast("dict[str, dict[str, Any]]", resolved.get("stages") or {})  # Any: JSON of any shape
     rests: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     for stage in stages.values():
         scores = _texts(stage, "score")
@@ -196,6 +197,8 @@ def own_metrics(run: Run) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
         files |= {path for name in scores if (path := source_of(name))}
         if files or stage.get("score_rests_on"):
             rests.append((tuple(sorted(files)), _texts(stage, "score_rests_on")))
+    if ratings := _texts(resolved.get("ratings") or {}, "path"):
+        rests.append(((), ratings))
     return tuple(rests)
 
 

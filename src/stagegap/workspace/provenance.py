@@ -123,7 +123,7 @@ def provenance(
 
 METRICS = "metrics"
 _MEASURES = re.compile(
-    r"(?:records|references|outcome|outcomes|evaluate|targets|human_baseline)\b|"
+    r"(?:records|references|ratings|outcome|outcomes|evaluate|targets|human_baseline)\b|"
     r"stages\.[^.]+\.(?:score|score_rests_on|judge|ask|guideline)\b"
 )
 """Keys of a cascade file that say what its stages are held to."""

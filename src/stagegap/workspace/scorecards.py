@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stagegap.analysis.views import Scorecard
+from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.estimate import Estimate
 from stagegap.model.run import SYSTEM, Run, RunStatus
+from stagegap.model.wording import listed
 from stagegap.store import Store
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.kept_views import OUTCOME, Kept, KeptViews, Now, need_of, outcome_of, scorecard_of
 
 if TYPE_CHECKING:  # The pages open a workspace to read: what runs and loads cascades is imported where it is used.
-    from stagegap.analysis.evidence import Evidence
-    from stagegap.model.cascade import Cascade, CascadeFile
+    from stagegap.analysis.evidence import Evidence, Ratings
+    from stagegap.model.answer import Rating
+    from stagegap.model.cascade import Cascade, CascadeFile, RatingsSource
     from stagegap.people.references import Settled
     from stagegap.store import Wanted
 
@@ -60,14 +64,99 @@ def labelled_evidence(
     from stagegap.workspace.provenance import own_outputs, run_records
 
     cascade = file.cascade
+    ratings = run_ratings(store, run, file)
     gathered = partial(
         gather, cascade, labels=settled, custom=custom_metrics(file), compared=views.compared(now), run=run.name,
-        seed=run.seed,
+        seed=run.seed, ratings=ratings,
     )  # fmt: skip
     if not counts_alone(cascade):
         return gathered(run_records(store, run, cascade), own_outputs(store, run, cascade))
-    part = store.excerpt(wanted_of(store, run, cascade), list({label.record: None for label in settled.labels}))
+    known = [*(label.record for label in settled.labels), *(record for rows in ratings.values() for record in rows)]
+    part = store.excerpt(wanted_of(store, run, cascade), list(dict.fromkeys(known)))
     return gathered(part.records, part.outputs, population=part.population)
+
+
+def run_ratings(store: Store, run: Run, file: CascadeFile) -> Ratings:
+    """How people rated the answers of a run, by the outcomes that are ratings and by record.
+
+    Raises: InputError, ConfigurationError.
+    """
+    from stagegap.people.judgements import rating_shares
+
+    rated = [judged.outcome for judged in file.cascade.by_outcome if judged.outcome.criterion is not None]
+    if file.ratings is None or not rated:
+        return {}
+    ratings = file_ratings(file.ratings, [outcome.criterion for outcome in rated if outcome.criterion])
+    return {
+        outcome.metric: rating_shares(
+            ratings,
+            system=rated_as(store, run, file, outcome.stage, ratings),
+            criterion=outcome.criterion or "",
+            scale=file.ratings.scale,
+        )
+        for outcome in rated
+    }
+
+
+def rated_as(store: Store, run: Run, file: CascadeFile, stage: str, ratings: Sequence[Rating]) -> str:
+    """The name under which what a stage answered in a run is rated; empty where nobody rated it.
+
+    A recorded stage answers the same in every run: the name stands in the cascade's file, or is the only one that there
+    is. One that is called is rated under the run's name, or under another run's that gave the very same answers to all
+    that was rated.
+    """
+    from stagegap.workspace.provenance import first_outputs
+
+    source = file.ratings
+    rated: dict[str, set[str]] = {}
+    for rating in ratings:
+        if source is None or rating.system != source.person:
+            rated.setdefault(rating.system, set()).add(rating.record)
+    if file.cascade.stage(stage).is_recorded:
+        named = (source.system if source else "", next(iter(rated)) if len(rated) == 1 else "", run.cascade, run.name)
+        return next((name for name in named if name in rated), "")
+    if run.name in rated:
+        return run.name
+
+    def answers(of: Run) -> dict[str, tuple[object, ...]]:
+        outputs = first_outputs(store, of, SYSTEM, stage)
+        return {record: (output.status, output.because, output.value) for record, output in outputs.items()}
+
+    own = answers(run)
+    for other in store.runs(run.cascade):
+        if other.name in rated:
+            given = answers(other)
+            if all(own.get(record) == given.get(record) for record in rated[other.name]):
+                return other.name
+    return ""
+
+
+def file_ratings(source: RatingsSource, criteria: Sequence[str] = ()) -> list[Rating]:
+    """All ratings that a cascade's file names.
+
+    Raises: InputError; ConfigurationError where they hold nothing of a name or criterion, or numbers outside the scale.
+    """
+    from stagegap.exchange.recorded import read_ratings
+
+    ratings = [rating for path in source.paths for rating in read_ratings(Path(path))]
+    systems, known = {rating.system for rating in ratings}, {rating.criterion for rating in ratings}
+    problems = [
+        f"No rating in {listed(source.paths)} is {what} {name!r}. {near_names(name, names)}".strip()
+        for what, name, names in (
+            *(("by the criterion", criterion, known) for criterion in criteria),
+            *(("of", name, systems) for name in (source.system, source.person) if name),
+        )
+        if name not in names
+    ]
+    low, high = source.scale
+    outside = next((rating for rating in ratings if not low <= rating.value <= high), None)
+    if outside is not None:
+        problems.append(
+            f"The rating {outside.value:g} of {outside.record!r} lies outside the scale from {low:g} to {high:g}."
+        )
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return ratings
 
 
 def counts_alone(cascade: Cascade) -> bool:
