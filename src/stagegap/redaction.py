@@ -255,13 +255,19 @@ def _written(value: str) -> Iterator[str]:
 class Stream:
     """A stream of text for people, such as standard error: what is written to it passes the gate."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, file: int | None = None) -> None:
+        """`file` is the number of the file behind it, from which it is opened again once foreign code closed it."""
         self._stream = stream
+        self._file = file
 
     def write(self, text: str) -> int:
         """Write the text without secrets."""
-        self._stream.write(known(text))
+        self._open().write(known(text))
         return len(text)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        self._open().flush()
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write texts without secrets."""
@@ -270,15 +276,26 @@ class Stream:
 
     def close(self) -> None:
         """Write what waits; the stream stays, whatever foreign code does: the program has more to say."""
-        self._stream.flush()
+        self.flush()
+
+    def _open(self) -> TextIO:
+        """The stream, opened anew where foreign code has closed it or detached what is beneath it."""
+        try:
+            is_closed = self._stream.closed
+        except ValueError:  # detached
+            is_closed = True
+        if is_closed and self._file is not None:
+            again = os.fdopen(self._file, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+            self._stream = again
+        return self._stream
 
     def __getattr__(self, name: str) -> Any:  # Any: whatever the stream has
-        return getattr(self._stream, name)
+        return getattr(self._open(), name)
 
 
 def guard_streams() -> None:
     """Let standard output and error of this process pass the gate: tracebacks and logs of others, too."""
     if not isinstance(sys.stdout, Stream):
-        sys.stdout = cast("TextIO", Stream(sys.stdout))
+        sys.stdout = cast("TextIO", Stream(sys.stdout, file=1))
     if not isinstance(sys.stderr, Stream):
-        sys.stderr = cast("TextIO", Stream(sys.stderr))
+        sys.stderr = cast("TextIO", Stream(sys.stderr, file=2))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,59 @@ def test_a_budget_ends_the_run_with_exit_code_4(stagegap: Command) -> None:
         "Run v1 stopped: The budget of 3 calls is used up. What was answered is kept; run it again to go on.\n"
     )
     assert stagegap("run", "--budget", "much").code == 2
+
+
+DEEDS = (
+    "sys.modules.clear()",
+    "[sys.modules.pop(name) for name in list(sys.modules) if name.startswith('stagegap')]",
+    "sys.path.clear(), sys.meta_path.clear(), sys.path_hooks.clear()",
+    "sys.__stdout__.detach(), sys.__stderr__.close()",
+    "setattr(threading, 'excepthook', None), setattr(sys, 'excepthook', None)",
+    "setattr(sys, 'stdout', None), setattr(sys, 'stderr', None)",
+    "[closed(number) for number in range(3, 64)]",
+    "os.environ.clear()",
+    "os.chdir('/')",
+    "threading.Thread(target=exit).start()",
+)
+
+
+def test_whatever_a_stage_takes_from_its_program_the_run_ends_with_its_verdict(
+    stagegap: Command, tmp_path: Path
+) -> None:
+    stagegap("init")
+    folder = tmp_path / "pipelines" / "first"
+    rows = ({"id": f"r{place}", "text": deed} for place, deed in enumerate(DEEDS))
+    (folder / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "cascade.yaml").write_text("""
+cascade: first
+records: {path: records.jsonl}
+stages:
+  do:
+    uses: python
+    with: {function: "stages.py:do"}
+    inputs: {text: record.text}
+    output: {type: text}
+    score: exact
+    batch: 1
+outcome: {score: do.exact}
+""")
+    (folder / "stages.py").write_text("""
+import contextlib, os, sys, threading
+def closed(number):
+    with contextlib.suppress(OSError):
+        os.close(number)
+def do(text):
+    eval(text)
+    return text
+""")
+    words = [sys.executable, "-m", "stagegap", "run"]
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert f"Run v1: {len(DEEDS)} records, {len(DEEDS)} calls" in ended.stdout
+    stagegap("tools", "export", "all.jsonl", "--outputs")
+    kept = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    assert sorted(row["value"] for row in kept) == sorted(DEEDS)
 
 
 def test_a_filter_says_what_it_can_not_read(stagegap: Command) -> None:

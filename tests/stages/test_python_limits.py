@@ -16,7 +16,6 @@ from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.stages import AsyncStage, BatchStage, Reply, build
-from stagegap.stages.function import search_path_kept
 from stagegap.stages.protocol import warm
 
 TEXT = OutputType(kind=Kind.TEXT)
@@ -241,25 +240,50 @@ def test_a_function_that_lowers_the_limit_of_nested_calls_takes_none_from_the_ru
         sys.setrecursionlimit(limit)
 
 
-def test_the_search_path_is_there_again_after_foreign_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", ["a", "b"])
-    with search_path_kept():
-        sys.path[:] = ["own"]
-    assert sys.path == ["own", "a", "b"]
+ENDS = "would end the whole program, which a stage can't"
+LIMIT = "resource.getrlimit(resource.RLIMIT_NOFILE)"
 
 
-def test_a_function_can_not_close_the_streams_of_the_program(
-    quick: Callable[..., BatchStage], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("odd", "sentence"),
+    [
+        ("os._exit(3)", f"_exit {ENDS}"),
+        ("os.execlp('true', 'true')", f"execv {ENDS}"),
+        ("os.kill(os.getpid(), 9)", f"signal 9 {ENDS}"),
+        ("os.killpg(os.getpgrp(), 9)", f"signal 9 {ENDS}"),
+        ("signal.raise_signal(10)", f"signal 10 {ENDS}"),
+        ("signal.alarm(1)", f"alarm {ENDS}"),
+        ("os.close(1)", "file 1 is the program's own and can't be closed by a stage"),
+        ("os.closerange(3, 256)", "files 3 to 256 may be the program's own and can't be closed by a stage"),
+        (f"resource.setrlimit(resource.RLIMIT_NOFILE, (5, {LIMIT}[1]))", "a limit of the whole program can't be low"),
+        ("threading.setprofile(print)", "all threads of the program can't be watched by a stage"),
+    ],
+)
+def test_a_function_can_not_end_its_program_or_take_what_it_needs(
+    quick: Callable[..., BatchStage], odd: str, sentence: str
 ) -> None:
-    monkeypatch.setattr(os, "close", os.close)
-    read, write = os.pipe()
-    code = f"import os\ndef draft(text):\n    os.close({write})\n    os.close(1)"
+    code = f"import os, resource, signal, threading\ndef draft(text):\n    {odd}"
     [reply] = ask(quick(code), "a")
     assert reply.status is Status.ERROR
-    assert "file 1 is the program's own and can't be closed by a stage (stages.py:4)" in reply.error
-    assert os.read(read, 1) == b""
-    os.close(read)
-    os.fstat(1)
+    assert sentence in reply.error
+    assert "(stages.py:3)" in reply.error
+
+
+def test_a_function_may_do_to_its_own_files_and_processes_what_it_likes(quick: Callable[..., BatchStage]) -> None:
+    code = f"""
+import os, resource, signal
+def draft(text):
+    read, write = os.pipe()
+    os.close(write), os.close(read)
+    resource.setrlimit(resource.RLIMIT_NOFILE, {LIMIT})
+    os.kill(os.getpid(), 0)
+    child = os.fork()
+    if not child:
+        os.closerange(3, 256)
+        os._exit(7)
+    return str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert ask(quick(code), "a") == [Reply(value="7")]
 
 
 def test_getting_ready_and_answering_happen_in_one_thread(quick: Callable[..., BatchStage]) -> None:

@@ -197,7 +197,7 @@ def test_function_that_exits_fails_its_record_and_not_the_run(workspace: Workspa
 
 
 def test_run_that_breaks_is_kept_as_failed(workspace: Workspace) -> None:
-    with pytest.raises(OSError, match="terminal is gone"):
+    with pytest.raises(RunStopped, match="Run v1 stopped, because the system refused: terminal is gone"):
         workspace.runs.new(None, progress=Gone())
     assert [(run.name, run.status, run.error) for run in workspace.runs.of("first")] == [
         ("v1", RunStatus.FAILED, "terminal is gone")

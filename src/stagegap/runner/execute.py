@@ -33,6 +33,7 @@ from stagegap.runner.work import (
     Tally,
     Work,
 )
+from stagegap.stages.guards import Belongings, belongings_kept
 from stagegap.stages.protocol import AsyncStage
 
 YOUNG = 100_000
@@ -87,13 +88,19 @@ async def execute_async(
     work: Work, *, sink: Sink, cache: Cache, progress: Progress, clock: Callable[[], float], stop: Stop
 ) -> Summary:
     """Do what `execute` does, in a loop that runs already."""
-    with cache.claiming() if isinstance(cache, CommonCache) else contextlib.nullcontext() as claims:
-        return await _carried_out(work, claims, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop)
+    with (
+        cache.claiming() if isinstance(cache, CommonCache) else contextlib.nullcontext() as claims,
+        belongings_kept() as belongings,
+    ):
+        return await _carried_out(
+            work, claims, belongings, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop
+        )
 
 
 async def _carried_out(
     work: Work,
     claims: Claims | None,
+    belongings: Belongings,
     *,
     sink: Sink,
     cache: Cache,
@@ -120,7 +127,16 @@ async def _carried_out(
         with interrupts(stop), _time_limit(budget, stop), _noticing(claims):
             for cell_work in work.cells:
                 writer = Writer(sink, run=work.run, cell=cell_work.cell)
-                cell = _CellRun(work, cell_work, known=known, writer=writer, progress=progress, stop=stop, meter=meter)
+                cell = _CellRun(
+                    work,
+                    cell_work,
+                    known=known,
+                    writer=writer,
+                    progress=progress,
+                    stop=stop,
+                    meter=meter,
+                    belongings=belongings,
+                )
                 cells.append(cell.summary)
                 await cell.run(threads, clock)
                 if stop.reason:
@@ -156,6 +172,7 @@ class _CellRun:
         progress: Progress,
         stop: Stop,
         meter: Meter,
+        belongings: Belongings,
     ) -> None:
         cascade = work.cascade
         scope = scope_of(cascade, cell_work.cell, wants=cell_work.wants)
@@ -187,6 +204,7 @@ class _CellRun:
         self._progress = progress
         self._stop = stop
         self._meter = meter
+        self._belongings = belongings
 
     async def run(self, threads: ThreadPoolExecutor, clock: Callable[[], float]) -> None:
         """Answer all cases, then wait until everything is written."""
@@ -245,6 +263,7 @@ class _CellRun:
         """Take the outputs of a stage: count them, keep them, and pass each case on."""
         if not pairs:
             return
+        self._belongings.mend()
         self._keep(stage, pairs)
         self._progress.update()
         self._let_in()

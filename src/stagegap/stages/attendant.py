@@ -12,6 +12,7 @@ from typing import cast
 
 from stagegap.errors import ConfigurationError
 from stagegap.stages.aside import HOLD_S, Message, Place
+from stagegap.stages.guards import lift
 from stagegap.stages.kinds import Surroundings
 from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs
@@ -23,6 +24,7 @@ def serve_aside(number: int) -> None:
     # Ctrl-C in the terminal is meant for the run. The alarm ends the process, whatever it does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    lift()
     with contextlib.suppress(EOFError, OSError):
         answer_pipe(Connection(number))
     os._exit(0)  # whatever a thread of the user's still computes: nobody is left to tell

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import os
 import sys
 import traceback
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from errno import EPERM
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.stages.code import Code, code_of, forget_changed, mark_loaded, project_first, without_bytecode
+from stagegap.stages.guards import FOREIGN, guard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +53,7 @@ def function_at(where: str, folder: Path, *, start: str) -> UserFunction:
 
 
 def _name(path: Path, code: Code) -> str:
-    return f"_stagegap_{sha256(str(path).encode()).hexdigest()[:8]}_{code.digest[:8]}"
+    return f"{FOREIGN}{sha256(str(path).encode()).hexdigest()[:8]}_{code.digest[:8]}"
 
 
 def _module(path: Path, code: Code, start: str) -> ModuleType:
@@ -69,7 +67,7 @@ def _module(path: Path, code: Code, start: str) -> ModuleType:
         raise ConfigurationError(f"{start} can't be loaded, because {str(path)!r} is no Python file.")
     module = importlib.util.module_from_spec(without_bytecode(spec))
     forget_changed(code)
-    sys.setrecursionlimit, os.close = _limit_recursion, _close_file
+    guard()
     # Dataclasses and the like look their module up by name while it runs.
     sys.modules[name] = module
     try:
@@ -83,39 +81,6 @@ def _module(path: Path, code: Code, start: str) -> ModuleType:
         raise ConfigurationError(f"{start} can't be loaded: {place} raised {error_text(error)}.") from error
     mark_loaded(code)
     return module
-
-
-_set_recursion_limit = sys.setrecursionlimit
-LOWEST_RECURSION = 1_000
-"""Python's own limit of nested calls."""
-
-
-def _limit_recursion(limit: int, /) -> None:
-    """`sys.setrecursionlimit` for foreign code: the limit is that of the whole program, which a lower one would end."""
-    _set_recursion_limit(max(limit, LOWEST_RECURSION))
-
-
-@contextmanager
-def search_path_kept() -> Generator[None]:
-    """Python's search path has afterwards what it had, whatever foreign code took away: our own imports need it."""
-    places = tuple(sys.path)
-    try:
-        yield
-    finally:
-        sys.path.extend(place for place in places if place not in sys.path)
-
-
-_close = os.close
-
-
-def _close_file(fd: int) -> None:
-    """`os.close` for foreign code: the program's own streams stay, else the next file would take their numbers.
-
-    Raises: OSError.
-    """
-    if fd in {0, 1, 2}:
-        raise OSError(EPERM, f"file {fd} is the program's own and can't be closed by a stage")
-    _close(fd)
 
 
 def error_text(error: BaseException) -> str:

@@ -129,7 +129,11 @@ class Locks:
 
 @contextmanager
 def _opened(path: Path) -> Generator[int]:
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    """Raises: StoreError."""
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"{path} can't be opened: {error.strerror}.") from error
     try:
         yield descriptor
     finally:

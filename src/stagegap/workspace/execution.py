@@ -13,7 +13,7 @@ from typing import cast
 
 from stagegap.analysis import views
 from stagegap.analysis import views as codec
-from stagegap.errors import ConfigurationError, NotFound
+from stagegap.errors import ConfigurationError, NotFound, RunStopped
 from stagegap.metrics import Compared
 from stagegap.model.answer import Answer, Label, Status
 from stagegap.model.cascade import Cascade, CascadeFile
@@ -51,7 +51,6 @@ from stagegap.spec.judges import resolved_blocks
 from stagegap.stages.canonical import digest
 from stagegap.stages.endpoint import Priced
 from stagegap.stages.foundation import foundation_of
-from stagegap.stages.function import search_path_kept
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.foundation import signed_in
@@ -231,12 +230,17 @@ def _carried_out(
     stop: Stop | None,
 ) -> tuple[Run, Summary]:
     try:
-        with search_path_kept(), noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched:
+        with noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched:
             work = replace(job.work(begun.id), carrier=store.carrying)
             summary = execute(work, sink=store, cache=store, progress=watched, stop=stop)
     except BaseException as error:
         reason = str(error) or type(error).__name__
         store.update_run(replace(begun, status=RunStatus.FAILED, finished_at=clock(), error=reason))
+        if isinstance(error, (OSError, MemoryError)):  # no bug: the machine has no more of something
+            raise RunStopped(
+                f"Run {begun.name} stopped, because the system refused: {reason}. "
+                "What was answered is kept; run it again to go on."
+            ) from error
         raise
     ended = replace(begun, status=summary.status, finished_at=clock(), error=summary.error)
     if summary.status is RunStatus.DONE:

@@ -19,6 +19,7 @@ from multiprocessing.process import BaseProcess
 
 from stagegap.errors import StagegapError
 from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe, Worker, versions
+from stagegap.stages.guards import lift
 
 READY = "ready"
 """First that a process sends."""
@@ -196,6 +197,7 @@ def serve(pipe: Connection, recipe: Recipe, fingerprints: Mapping[str, str], dri
     """Answer chunks until the driver is gone: the work of a worker process."""
     # Ctrl-C in the terminal is meant for the driver, which ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lift()
     serve_pipe(pipe, Worker(recipe, fingerprints, driver=driver))
     os._exit(0)  # whatever a thread of the user's still computes: nobody is left to tell
 
