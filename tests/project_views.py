@@ -41,6 +41,7 @@ VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
     "compare": lambda project: project.compare("v1", "v2"),
     "changed": lambda project: project.changed("v1", "v2"),
     "cheaper": lambda project: project.cheaper("v2", base="v1"),
+    "aim": lambda project: project.aim("v1"),
     "compared_runs": lambda project: project.compared_runs(),
     "ledger": lambda project: project.ledger(),
     "expected": lambda project: project.expect("again", reply=1),

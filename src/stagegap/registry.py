@@ -249,6 +249,15 @@ VIEWS: tuple[View, ...] = (
         following=("stagegap app", "stagegap tools import"),
     ),
     View(
+        name="aim",
+        command="aim",
+        says="Say where an optimiser should work: the stage by gain x chance of improving, what to tell it, and when "
+        "to stop.",
+        look=lambda run: run.aim(),
+        builder=f"{_ANALYSIS}.aim:aim_sheet",
+        following=('stagegap tools expect STAGE=+5 --because "..."', "stagegap tools overnight night.yaml"),
+    ),
+    View(
         name="selfcheck",
         command="selfcheck",
         builder=f"{_ANALYSIS}.planted:selfcheck_sheet",

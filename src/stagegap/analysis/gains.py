@@ -184,7 +184,7 @@ def gains(evidence: ev.Evidence) -> Gains:
     sets = whole_lattice(cascade)
     if sets is None:
         return _nothing(f"not measured: parallel branches have more than {MOST_SETS:,} swap sets")
-    missing = next((cell for cell in _cells(cascade, sets.to) if not _has_outcome(evidence, cell)), None)
+    missing = next((cell for cell in _cells(cascade, sets.to) if not has_outcome(evidence, cell)), None)
     if missing is None:
         return _weighed(evidence, weights(sets), steps)
     if len(sets.to) <= LATTICE_UP_TO:
@@ -237,7 +237,7 @@ def alone_gains(evidence: ev.Evidence, gains: Gains, *, resamples: int) -> dict[
     columns = {SYSTEM_OUTCOME: system}
     cells = {name: swap_cell(cascade, {name}) for name in cascade.names}
     for name, cell in cells.items():
-        if cell == SYSTEM or _has_outcome(evidence, cell):
+        if cell == SYSTEM or has_outcome(evidence, cell):
             columns[name] = np.where(np.isnan(system), np.nan, ev.outcome_scores(evidence, cell))
     drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     return {
@@ -253,7 +253,8 @@ def _cells(cascade: Cascade, masks: Iterable[int]) -> Iterator[Cell]:
     return (swap_cell(cascade, named(order, mask)) for mask in masks)
 
 
-def _has_outcome(evidence: ev.Evidence, cell: Cell) -> bool:
+def has_outcome(evidence: ev.Evidence, cell: Cell) -> bool:
+    """True where the end of a swap is known: the run made it, or it is what is put in."""
     end = evidence.cascade.outcome.stage
     return end in cell.stages or evidence.holds(cell, end)
 
@@ -265,7 +266,7 @@ def _rounds(evidence: ev.Evidence, sets: Lattice) -> list[tuple[Walk, ...]]:
 
     def is_there(mask: int) -> bool:
         if mask not in known:
-            known[mask] = _has_outcome(evidence, swap_cell(evidence.cascade, named(order, mask)))
+            known[mask] = has_outcome(evidence, swap_cell(evidence.cascade, named(order, mask)))
         return known[mask]
 
     whole = takewhile(

@@ -65,6 +65,9 @@ def compare(
     after: LaterArgument = None,
     cascade: CascadeOption = None,
     shared: SharedOption = False,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Only the half of the records that an optimiser never saw.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two runs on the records that both have: what got better, what got worse, what differs."""
@@ -72,7 +75,7 @@ def compare(
     from stagegap.cli.start import comparison, pair, workspace
 
     with workspace() as opened:
-        view = comparison(opened, cascade, *pair(opened, cascade, before, after), shared=shared)
+        view = comparison(opened, cascade, *pair(opened, cascade, before, after), shared=shared, held_out=held_out)
     present("compare", view, as_json=as_json)
 
 

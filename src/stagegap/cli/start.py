@@ -50,14 +50,16 @@ def attribution(opened: Workspace, cascade: str | None, run: str | None) -> Attr
     return opened.runs.attribution(cascade_name(opened, cascade), run)
 
 
-def comparison(opened: Workspace, cascade: str | None, before: str, after: str, *, shared: bool) -> Comparison:
-    """Compare two runs; `shared` takes the offer where they can't be compared as they are.
+def comparison(
+    opened: Workspace, cascade: str | None, before: str, after: str, *, shared: bool, held_out: bool = False
+) -> Comparison:
+    """Compare two runs; `shared` takes the offer where they can't be compared as they are, `held_out` half of them.
 
     Raises: NotFound, ConfigurationError where both are the same run.
     """
     if before == after:
         raise ConfigurationError(f"{before} is one run: name two to compare.")
-    view = opened.runs.compare(cascade_name(opened, cascade), before, after)
+    view = opened.runs.compare(cascade_name(opened, cascade), before, after, held_out=held_out)
     return on_shared_records(view) if shared else view
 
 

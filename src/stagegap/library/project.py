@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +19,11 @@ from stagegap.errors import NotFound, RunStopped
 from stagegap.model.run import RunStatus
 from stagegap.runner import Budget, RunOptions, Silent
 from stagegap.workspace import Past, Workspace
+from stagegap.workspace.foundation import aside
 
 if TYPE_CHECKING:
     from stagegap.analysis.agree import AgreeView
+    from stagegap.analysis.aim import AimView
     from stagegap.analysis.answers import GroupScore, ScoredAnswer
     from stagegap.analysis.attempts import AttemptsView
     from stagegap.analysis.blame import Blame
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from stagegap.people.roster import Roster
     from stagegap.tables.table import Row, Sheet
     from stagegap.workspace import Attribution, Checked, Gate, ImportReport, Past
+    from stagegap.workspace.aim import Optimiser
 
 
 View = TypeVar("View")
@@ -142,17 +144,10 @@ def run_now(
         budget=Budget.parse(budget) if budget else None,
         fresh=fresh,
     )
-    with ThreadPoolExecutor(1) as pool:
-        run, summary = pool.submit(workspace.runs.new, path, options).result()
+    run, summary = aside(lambda: workspace.runs.new(path, options))
     if run.status is not RunStatus.DONE:
         raise RunStopped(f"Run {run.name} stopped: {summary.error} What was answered is kept; run it again to go on.")
     return run.name
-
-
-def night_now(workspace: Workspace, file: Path) -> VariantsView:
-    """Run every variant of a matrix file. Raises: SpecError, ConfigurationError."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(workspace.runs.overnight, file, listener=Quiet()).result()
 
 
 def apart(past: Past, before: str, after: str, *, use_shared: bool, may_pay: bool) -> WhatChanged:
@@ -162,26 +157,13 @@ def apart(past: Past, before: str, after: str, *, use_shared: bool, may_pay: boo
         with past.versions(before, after, use_shared=use_shared) as versions:
             return versions.changed(may_pay=may_pay, progress=Silent())
 
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(mixed).result()
-
-
-def cheaper_now(past: Past, candidates: Sequence[str], *, base: str | None, may_pay: bool) -> CheaperView:
-    """Hold cheaper versions to the margin. Raises: NotFound, ConfigurationError, RunStopped."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(past.cheaper(base, candidates).view, may_pay=may_pay, progress=Silent()).result()
-
-
-def again(past: Past, run: str, *, kept_in: Path | None, may_pay: bool) -> Reproduction:
-    """Make a run again. Raises: NotFound, ConfigurationError."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(past.reproduce, run, kept_in=kept_in, may_pay=may_pay, progress=Silent()).result()
+    return aside(mixed)
 
 
 def swapped_now(workspace: Workspace, cascade: str, run: str | None, *, may_pay: bool) -> PersonSwaps:
     """Put people in place of the stages of a run. Raises: ConfigurationError, RunStopped."""
-    with ThreadPoolExecutor(1) as pool, workspace.past(cascade).person_swaps(run) as people:
-        return pool.submit(people.swapped, may_pay=may_pay, progress=Silent()).result()
+    with workspace.past(cascade).person_swaps(run) as people:
+        return aside(lambda: people.swapped(may_pay=may_pay, progress=Silent()))
 
 
 def open_project(folder: str | Path = ".", *, cascade: str | None = None) -> Project:
@@ -259,7 +241,7 @@ class Project:
     def overnight(self, file: str | Path) -> Shown[VariantsView]:
         """Run every variant of a matrix file, and rank them. Raises: SpecError, ConfigurationError."""
 
-        return shown_as("overnight", night_now(self.workspace, Path(file)))
+        return shown_as("overnight", aside(lambda: self.workspace.runs.overnight(Path(file), listener=Quiet())))
 
     def runs(self) -> Shown[History]:
         """The runs, newest first."""
@@ -339,11 +321,13 @@ class Project:
 
         return shown_as("groups", group_scores(self._look(run).evidence, stage), stage=stage)
 
-    def compare(self, before: str, after: str, *, shared: bool = False) -> Shown[Comparison]:
-        """Compare two runs; `shared` takes the records that are the same in both where the runs differ."""
+    def compare(self, before: str, after: str, *, shared: bool = False, held_out: bool = False) -> Shown[Comparison]:
+        """Compare two runs; `shared` takes the records that are the same in both where the runs differ, `held_out`
+        the half of the records that an optimiser never saw.
+        """
         from stagegap.workspace import on_shared_records
 
-        view = self.workspace.runs.compare(self.cascade, before, after)
+        view = self.workspace.runs.compare(self.cascade, before, after, held_out=held_out)
         return shown_as("compare", on_shared_records(view) if shared else view)
 
     def changed(self, before: str, after: str, *, shared: bool = False, paid: bool = False) -> Shown[WhatChanged]:
@@ -361,7 +345,19 @@ class Project:
         ConfigurationError where a paid service would be asked and `paid` is not set, RunStopped.
         """
 
-        return shown_as("cheaper", cheaper_now(self._past, candidates, base=base, may_pay=paid))
+        return shown_as("cheaper", aside(lambda: self._past.cheaper(base, candidates).view(may_pay=paid)))
+
+    def aim(self, run: str | None = None) -> Shown[AimView]:
+        """Say where an optimiser should work, by gain x chance of improving, what to tell it, and when to stop."""
+        return shown_as("aim", self._look(run).aim())
+
+    def optimiser(self, run: str | None = None, *, paid: bool = False, worth: float = 1.0) -> Optimiser:
+        """The run as a prompt optimiser sees it: `gepa.optimize` takes it as adapter, selector and stopper.
+
+        `worth` is the gain x chance, in points, below which another change is not worth its calls.
+        Raises: ConfigurationError where no stage has a prompt.
+        """
+        return self._look(run).optimiser(may_pay=paid, worth=worth / 100)
 
     def watch(
         self, folder: str | Path | None = None, *, share: float = 0.1, again: int = 10, lose_at_most: float = 0.05
@@ -372,8 +368,7 @@ class Project:
         """
         watch = self._past.watch()
         if folder is not None:
-            with ThreadPoolExecutor(1) as pool:
-                pool.submit(watch.take_in, Path(folder), share=share, again=again).result()
+            aside(lambda: watch.take_in(Path(folder), share=share, again=again))
         return shown_as("watch", watch.view(lose_at_most=lose_at_most))
 
     def compared_runs(self) -> Shown[RunsView]:
@@ -401,10 +396,9 @@ class Project:
 
         Raises: NotFound, ConfigurationError for a run that kept too little.
         """
-
-        return shown_as(
-            "reproduce", again(self._past, run, kept_in=None if kept_in is None else Path(kept_in), may_pay=paid)
-        )
+        place = None if kept_in is None else Path(kept_in)
+        view = aside(lambda: self._past.reproduce(run, kept_in=place, may_pay=paid, progress=Silent()))
+        return shown_as("reproduce", view)
 
     def oddities(self, run: str | None = None) -> Shown[Noticing]:
         """Say what looks strange in a run; a screen, never a verdict."""

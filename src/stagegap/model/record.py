@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -102,6 +103,17 @@ class Record:
     def unit(self) -> str:
         """The unit of independence: the cluster, or the record where none is given."""
         return self.cluster or self.id
+
+    @property
+    def is_held_out(self) -> bool:
+        """True for the half of all units that is kept from an optimiser, whatever else there is."""
+        return chance_of("held out", self.unit) < 0.5
+
+
+def chance_of(purpose: str, name: str) -> float:
+    """A number between 0 and 1 that is as good as drawn, and is the same for the same purpose and name."""
+    digest = hashlib.blake2b(f"{purpose}\n{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
 
 
 _SPAN = re.compile(r"(?P<source>.+)#(?P<start>\d+)-(?P<end>\d+)", re.DOTALL)

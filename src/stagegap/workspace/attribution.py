@@ -9,11 +9,13 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.agree import EPSILON, AgreeView, JudgedOutcome, agree_view, judged_outcome
+from stagegap.analysis.aim import AimView
 from stagegap.analysis.answers import PooledScore, pooled_scores
 from stagegap.analysis.attempts import AttemptsView, attempts_view
 from stagegap.analysis.blame import Blame, blame
@@ -53,6 +55,9 @@ from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.reproduced import refuse_to_pay
 from stagegap.workspace.run_facts import options
 from stagegap.workspace.scorecards import file_ratings, labelled_evidence, rated_as, run_ratings
+
+if TYPE_CHECKING:
+    from stagegap.workspace.aim import Optimiser
 
 MOST_RECORDS = 200
 RATE = 0.2
@@ -384,6 +389,18 @@ class Attribution:
         from stagegap.workspace.readings import codes_of_run
 
         return codes_of_run(self._base, self.run, self.cascade)
+
+    def aim(self) -> AimView:
+        """Say where an optimiser should work; not kept, another run or a reading would make it old."""
+        from stagegap.workspace.aim import aim_of
+
+        return aim_of(self._base, self)
+
+    def optimiser(self, *, may_pay: bool, worth: float) -> Optimiser:
+        """What a prompt optimiser asks of the run; `worth` is a share. Raises: ConfigurationError without a prompt."""
+        from stagegap.workspace.aim import Optimiser
+
+        return Optimiser(self._base, self, may_pay=may_pay, worth=worth)
 
     def verdicts(self) -> VerdictsView:
         """What people say of outputs and records that they saw; not kept, a reading would make it old."""

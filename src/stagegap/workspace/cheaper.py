@@ -38,14 +38,16 @@ Floats = NDArray[np.float64]
 _UNASKED = (Status.SKIPPED, Status.BLOCKED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Version:
+@dataclass(frozen=True, kw_only=True)
+class Version:
     """A run as a version of the cascade."""
 
     run: Run
     cascade: Cascade
     prints: Mapping[str, str]
     """Fingerprint of each stage."""
+    records: str
+    """Digest of all records of its files."""
 
     @property
     def margin(self) -> float | None:
@@ -54,11 +56,26 @@ class _Version:
         points = target.get("lose_at_most") if isinstance(target, Mapping) else None
         return points / 100 if isinstance(points, int | float) else None
 
-    @property
-    def key(self) -> object:
-        """What decides its outcome: two versions with the same key give the same answers."""
+    @cached_property
+    def key(self) -> tuple[tuple[str, str, str, str | None], ...]:
+        """What decides its outcome, by stage: two versions with the same key give the same answers."""
         leading = (stage for stage in self.cascade.stages if stage.name in self.cascade.leading)
         return tuple((stage.name, self.prints[stage.name], repr(stage.inputs), stage.when) for stage in leading)
+
+
+def version_of(base: Foundation, run: Run) -> Version | None:
+    """A run as a version; None where it did not keep what it was made from."""
+    made_from = provenance.read(base.store, run.id)
+    if made_from is None:
+        return None
+    prints = {name: origin.fingerprint for name, origin in made_from.stages.items()}
+    return Version(run=run, cascade=base.files.of_run(run).cascade, prints=prints, records=made_from.records_digest)
+
+
+def versions_of(base: Foundation, cascade: str) -> list[Version]:
+    """Every run of a cascade that kept what it was made from, newest first."""
+    versions = (version_of(base, run) for run in base.store.runs(cascade))
+    return [version for version in versions if version is not None]
 
 
 class Cheaper:
@@ -77,8 +94,8 @@ class Cheaper:
         self._named = [base.run(cascade, name) for name in named]
         self._start = self._started_from(base.run(cascade, run) if run is not None else blessed)
 
-    def _started_from(self, base: Run | None) -> _Version:
-        start = self._version(base) if base is not None else None
+    def _started_from(self, base: Run | None) -> Version:
+        start = version_of(self._base, base) if base is not None else None
         if base is not None and start is None:
             raise ConfigurationError(f"Run {base.name} is older than the keeping of what runs are made from.")
         named = {run.id for run in self._named}
@@ -90,28 +107,20 @@ class Cheaper:
         return start
 
     @cached_property
-    def _versions(self) -> list[_Version]:
+    def _versions(self) -> list[Version]:
         """Every run that kept what it was made from, newest first."""
-        versions = (self._version(run) for run in self._store.runs(self._cascade))
-        return [version for version in versions if version is not None]
+        return versions_of(self._base, self._cascade)
 
     @property
-    def _done(self) -> list[_Version]:
+    def _done(self) -> list[Version]:
         return [version for version in self._versions if version.run.status is RunStatus.DONE]
 
-    def _version(self, run: Run) -> _Version | None:
-        made_from = provenance.read(self._store, run.id)
-        if made_from is None:
-            return None
-        prints = {name: origin.fingerprint for name, origin in made_from.stages.items()}
-        return _Version(run=run, cascade=self._base.files.of_run(run).cascade, prints=prints)
-
     @cached_property
-    def candidates(self) -> tuple[tuple[_Version, tuple[str, ...]], ...]:
+    def candidates(self) -> tuple[tuple[Version, tuple[str, ...]], ...]:
         """Each other version with the stages that it swaps, oldest first; of equal versions the newest run."""
         named = {run.id for run in self._named}
         offered = [version for version in self._done if version.run.id in named or (not named and version.margin)]
-        by_key: dict[object, tuple[_Version, tuple[str, ...]]] = {self._start.key: (self._start, ())}
+        by_key: dict[object, tuple[Version, tuple[str, ...]]] = {self._start.key: (self._start, ())}
         for version in offered:
             swaps = swap_plan(self._start.cascade, version.cascade, self._start.prints, version.prints)
             if not swaps.problem and swaps.players:
@@ -216,7 +225,7 @@ class Cheaper:
             problems=self.problems,
         )
 
-    def _trial(self, version: _Version, stages: tuple[str, ...]) -> Trial:
+    def _trial(self, version: Version, stages: tuple[str, ...]) -> Trial:
         look = self._look(self._start.run), self._look(version.run)
         both = shared(_side(look[0]), _side(look[1]))
         places = {record.id: place for place, record in enumerate(self._evidence.records)}
@@ -241,7 +250,7 @@ class Cheaper:
         column[at] = values
         return column
 
-    def _known_before(self, candidate: _Version) -> frozenset[str]:
+    def _known_before(self, candidate: Version) -> frozenset[str]:
         """Records that the same version had answered before its file held this margin."""
         margin, _ = self._margin
         if margin is None:
@@ -255,7 +264,7 @@ class Cheaper:
             record.id for version in early for record in run_records(self._store, version.run, version.cascade)
         )
 
-    def _spent(self, version: _Version) -> Mapping[str, Floats]:
+    def _spent(self, version: Version) -> Mapping[str, Floats]:
         cascade = version.cascade
         outputs = {name: first_outputs(self._store, version.run, SYSTEM, name) for name in cascade.names}
         return self._spent_on(cascade, outputs)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from stagegap.analysis.aim import part_of
 from stagegap.analysis.changed import cell_outcomes, what_changed
 from stagegap.analysis.changes import Comparison, ConfigChange, WhatChanged, line_difference
 from stagegap.analysis.coalitions import SwapPlan, mixture, swap_plan
@@ -43,9 +44,14 @@ NOISE = 0.1
 """Share by which the median time of a stage has to differ before it is named."""
 
 
-def compare(store: Store, before: Attribution, after: Attribution) -> Comparison:
-    """Compare two runs, each scored by the cascade that it was made with, on all labels that there are."""
-    if counts_alone(before.cascade) and counts_alone(after.cascade):
+def compare(store: Store, before: Attribution, after: Attribution, *, held_out: bool = False) -> Comparison:
+    """Compare two runs, each scored by the cascade that it was made with, on all labels that there are.
+
+    `held_out` takes the records alone that were kept from an optimiser.
+    """
+    if held_out:
+        view = compared(_held_out(before), _held_out(after), seed=after.run.seed)
+    elif counts_alone(before.cascade) and counts_alone(after.cascade):
         whole = store.pair(*(wanted_of(store, look.run, look.cascade) for look in (before, after)))
         sides = [Side(run=look.run, evidence=look.labelled) for look in (before, after)]
         view = compared(*sides, seed=after.run.seed, whole=whole)
@@ -122,6 +128,12 @@ def _time(run: Run) -> str | None:
 def on_shared_records(view: Comparison) -> Comparison:
     """Take the offer of a refused comparison, where there is one."""
     return accept(view) if view.refusal is not None and view.refusal.offer else view
+
+
+def _held_out(read: Attribution) -> Side:
+    part = part_of(read.evidence, held_out=True)
+    cascade = replace(part.cascade, noun=f"held-out {part.cascade.noun}")
+    return Side(run=read.run, evidence=replace(part, cascade=cascade))
 
 
 def side(read: Attribution) -> Side:

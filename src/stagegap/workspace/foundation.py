@@ -6,12 +6,13 @@ import getpass
 import os
 import re
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from shutil import copytree, ignore_patterns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.store import Store
@@ -147,6 +148,15 @@ WATCHED = "-watch"
 """How the name of the cascade ends that new records of another one come into."""
 STORE = ".stagegap"
 """Folder of the store inside a workspace."""
+
+
+Result = TypeVar("Result")
+
+
+def aside(work: Callable[[], Result]) -> Result:
+    """Do the work in a thread of its own: in a notebook an event loop runs in this one already."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

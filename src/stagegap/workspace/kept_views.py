@@ -255,10 +255,11 @@ def swaps_of(run: Run) -> Question[PersonSwaps]:
     return of_run(PersonSwaps, "person swaps", run)
 
 
-def compared_with(before: Run, after: Run) -> Question[Comparison]:
+def compared_with(before: Run, after: Run, *, held_out: bool = False) -> Question[Comparison]:
     """What became better or worse between two runs? Kept at the later one."""
+    part = " on held-out records" if held_out else ""
     return Question(
-        kind=Comparison, name=f"compared with {before.name}", cascade=after.cascade, run=after, beside=(before,)
+        kind=Comparison, name=f"compared with {before.name}{part}", cascade=after.cascade, run=after, beside=(before,)
     )
 
 

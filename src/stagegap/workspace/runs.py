@@ -170,8 +170,11 @@ class Runs:
 
         return Attribution(self._base, self._base.run(cascade, run))
 
-    def compare(self, cascade: str, before: str, after: str) -> Comparison:
-        """Comparison of two runs, each scored by the cascade that it was made with. Raises: NotFound, SpecError."""
+    def compare(self, cascade: str, before: str, after: str, *, held_out: bool = False) -> Comparison:
+        """Comparison of two runs, each scored by the cascade that it was made with.
+
+        `held_out` takes the half of the records that an optimiser never saw. Raises: NotFound, SpecError.
+        """
         from stagegap.workspace import comparison
         from stagegap.workspace.kept_views import compared_with
 
@@ -179,6 +182,7 @@ class Runs:
         runs = base.run(cascade, before), base.run(cascade, after)
 
         def make() -> Comparison:
-            return comparison.compare(base.store, self.attribution(cascade, before), self.attribution(cascade, after))
+            looks = (self.attribution(cascade, name) for name in (before, after))
+            return comparison.compare(base.store, *looks, held_out=held_out)
 
-        return base.views.current(compared_with(*runs), make)
+        return base.views.current(compared_with(*runs, held_out=held_out), make)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -22,7 +21,7 @@ from stagegap.analysis.watch import Batch, Stream, WatchView, fold, level_of_ref
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Cascade, CascadeFile
-from stagegap.model.record import Json, Record
+from stagegap.model.record import Json, Record, chance_of
 from stagegap.model.run import SYSTEM, Run, RunStatus
 from stagegap.model.units import Levels, record_of
 from stagegap.runner import Progress, RunOptions, Silent, Stop, asking_about, custom_metrics, drawn_queue
@@ -175,7 +174,7 @@ class Watch:
         self, file: CascadeFile, intake: execution.TakenIn, run: Run, new: Sequence[Record], share: float
     ) -> None:
         """Put the drawn records into a queue of each stage that leads to the outcome."""
-        chosen = {record.id: share for record in new if _chance(self.name, record.id) < share}
+        chosen = {record.id: share for record in new if chance_of(self.name, record.id) < share}
         outputs = {name: first_outputs(self._store, run, SYSTEM, name) for name in file.cascade.names}
         materials = replace(intake.job.materials, records=tuple(new))
         for stage in sorted(file.cascade.leading):
@@ -189,7 +188,7 @@ class Watch:
         """The records of the reference run, in a random order that stays the same."""
         look = Runs(self._base).attribution(self.cascade, self._reference.name)
         records = run_records(self._store, self._reference, look.cascade)
-        return tuple(sorted(records, key=lambda record: _chance(self.name, record.id)))
+        return tuple(sorted(records, key=lambda record: chance_of(self.name, record.id)))
 
     def _next_old(self, again: int, known: set[str]) -> list[Record]:
         """Old records with references that were not asked again yet; each is once."""
@@ -336,12 +335,6 @@ class Watch:
         new = [[words_of(record) for record in _one_a_unit(of.records)] for of in batches]
         values, at = unlike(old, new)
         return Stream(kind="inputs", place="inputs", values=values, batches=at)
-
-
-def _chance(name: str, record: str) -> float:
-    """A number between 0 and 1 that is as good as drawn, and is the same for the same record."""
-    digest = hashlib.blake2b(f"{name}\n{record}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
 
 
 def _values(evidence: ev.Evidence, place: str) -> NDArray[np.float64]:

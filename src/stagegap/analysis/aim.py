@@ -1,0 +1,300 @@
+"""Where an optimiser should work: the stage by gain x chance of improving, and what to tell it about each failure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.failures import shown_output, shown_reference, shown_value
+from stagegap.analysis.gains import has_outcome
+from stagegap.analysis.slices import Neighbour, neighbours
+from stagegap.attribution.swaps import swap_cell
+from stagegap.model.answer import Output
+from stagegap.model.cascade import Source
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.record import Record
+from stagegap.model.run import SYSTEM
+from stagegap.model.wording import counted, listed, plural
+from stagegap.stats.distributions import beta_quantile
+from stagegap.stats.paired import shift_interval
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Sheet, Table
+
+Floats = NDArray[np.float64]
+
+LEVEL = 0.95
+WORTH_A_CHANGE = 0.01
+"""Gain x chance below which another change is not worth its calls; a share of the outcome."""
+MOST_FEEDBACK = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempted:
+    """A change of one stage alone that was run, and what the outcome did on the records that an optimiser may see."""
+
+    stage: str
+    before: str
+    after: str
+    """Runs, by name."""
+    change: float
+    """Mean outcome after minus before; NaN where nothing is measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AimRow:
+    """What is to be had at one stage, and how often a change of it has helped."""
+
+    stage: str
+    gain: Estimate
+    """What references at this stage alone add to the outcome, paired."""
+    tried: int
+    """Versions of this stage alone that were run."""
+    rose: int
+    """Those after which the mean outcome was higher."""
+
+    @property
+    def chance(self) -> float:
+        """That the next change helps, by the rule of succession (Laplace 1774): 1/2 before anything was tried."""
+        return (self.rose + 1) / (self.tried + 2)
+
+    @property
+    def worth(self) -> float:
+        """Gain x chance; NaN without a gain."""
+        return self.gain.value * self.chance
+
+    @property
+    def most(self) -> float:
+        """The same with the upper ends of both: one-sided 97.5% of the gain, 95% of the chance (uniform prior)."""
+        return self.gain.high * beta_quantile(LEVEL, self.rose + 1, self.tried - self.rose + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What an optimiser is told about one failure; never of a record that is held out."""
+
+    stage: str
+    record: str
+    inputs: Mapping[str, str]
+    """What the stage received, each in one line."""
+    answer: str
+    """What it answered, or the name of the failure."""
+    text: str
+    """What would be right, what people noted, and the nearest record that went right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AimView:
+    """Where an optimiser should work on a run, or that it should stop."""
+
+    cascade: str
+    run: str
+    noun: str
+    outcome_name: str
+    rows: tuple[AimRow, ...]
+    """By worth, the largest first."""
+    stage: str
+    """Where to work; empty where to stop, or where nothing is known."""
+    n: int
+    """Records that the optimiser may see: all figures rest on them."""
+    held_out: int
+    attempts: tuple[Attempted, ...]
+    feedback: tuple[Feedback, ...]
+    """Of the stage."""
+    is_over: bool
+    """True where more changes are not worth it, by what is known."""
+    headline: str
+
+
+def part_of(evidence: ev.Evidence, *, held_out: bool) -> ev.Evidence:
+    """The half of the records that is kept from an optimiser, or the other one; clusters stay together."""
+    records = tuple(record for record in evidence.records if record.is_held_out == held_out)
+    return replace(evidence, records=records, population=None)
+
+
+def aim_view(
+    evidence: ev.Evidence,
+    attempts: Sequence[Attempted],
+    codes: Mapping[tuple[str, str], Collection[str]],
+    *,
+    outcome_name: str,
+    worth: float = WORTH_A_CHANGE,
+) -> AimView:
+    """Rank the stages by gain x chance on the half that may be seen; the other half decides nothing here.
+
+    `codes` are what people noted, by stage and record. An end to it is called where gain x chance is below `worth` at
+    every stage, each with its upper limits.
+    """
+    seen = part_of(evidence, held_out=False)
+    rows = [_row(seen, stage, attempts) for stage in seen.cascade.names if stage in seen.cascade.leading]
+    rows.sort(key=lambda row: -row.worth if row.gain.is_measured else math.inf)
+    measured = [row for row in rows if row.gain.is_measured]
+    is_over = bool(measured) and all(row.gain.is_measured and row.most < worth for row in rows)
+    stage = measured[0].stage if measured and measured[0].worth > 0 and not is_over else ""
+    view = AimView(
+        cascade=evidence.cascade.name,
+        run=evidence.run,
+        noun=evidence.cascade.noun,
+        outcome_name=outcome_name,
+        rows=tuple(rows),
+        stage=stage,
+        n=len(seen.records),
+        held_out=len(evidence.records) - len(seen.records),
+        attempts=tuple(attempts),
+        feedback=feedback(seen, stage, codes) if stage else (),
+        is_over=is_over,
+        headline="",
+    )
+    return replace(view, headline=_headline(view, worth))
+
+
+def _row(seen: ev.Evidence, stage: str, attempts: Sequence[Attempted]) -> AimRow:
+    changes = [attempt.change for attempt in attempts if attempt.stage == stage and not math.isnan(attempt.change)]
+    return AimRow(stage=stage, gain=_gain(seen, stage), tried=len(changes), rose=sum(change > 0 for change in changes))
+
+
+def _gain(seen: ev.Evidence, stage: str) -> Estimate:
+    broken = next((trouble for trouble in seen.troubles_of_outputs if trouble.forbids_verdict), None)
+    if broken is not None:
+        return unmeasured(f"not measured: {broken.sentence.removesuffix('.')}")
+    cell = swap_cell(seen.cascade, {stage})
+    if not has_outcome(seen, cell):
+        return unmeasured(f"not measured: no swap of {stage} alone was run")
+    gained = ev.outcome_scores(seen, cell) - ev.outcome_scores(seen, SYSTEM)
+    return shift_interval(np.round(gained, 12), seen.units, level=LEVEL)
+
+
+def feedback(seen: ev.Evidence, stage: str, codes: Mapping[tuple[str, str], Collection[str]]) -> tuple[Feedback, ...]:
+    """What to tell about each failure of a stage: those that cost the outcome most first, then by record."""
+    lost = np.zeros(len(seen.records))
+    cell = swap_cell(seen.cascade, {stage})
+    if has_outcome(seen, cell):
+        lost = np.nan_to_num(ev.outcome_scores(seen, cell) - ev.outcome_scores(seen, SYSTEM))
+    places = np.flatnonzero(ev.accepted(seen, stage) == 0).tolist()
+    return messages(
+        seen, stage, sorted(places, key=lambda place: (-lost[place], seen.records[place].id))[:MOST_FEEDBACK], codes
+    )
+
+
+def messages(
+    seen: ev.Evidence, stage: str, places: Sequence[int], codes: Mapping[tuple[str, str], Collection[str]]
+) -> tuple[Feedback, ...]:
+    """What to tell about the records at these places: what would be right, what people noted, the nearest right one."""
+    accepted = ev.accepted(seen, stage)
+    ends = ev.outcome_scores(seen, SYSTEM)
+    nearest = {pair.record: pair for pair in neighbours(seen.records, 1 - accepted)}
+    outputs = seen.system(stage)
+    feedback: list[Feedback] = []
+    for place in places:
+        record = seen.records[place]
+        reference = shown_reference(seen.references.get((record.id, stage)))
+        sentences = {
+            1.0: ["This is right."],
+            0.0: [f"Right would be: {reference}."],
+        }.get(float(accepted[place]), ["Nobody has said what would be right here."])
+        if not math.isnan(ends[place]):
+            sentences.append(f"The end scored {figures.number(float(ends[place]))}.")
+        noted = sorted(codes.get((stage, record.id), ()))
+        if noted:
+            sentences.append(f"People noted: {listed(noted)}.")
+        if record.id in nearest:
+            sentences.append(_beside(nearest[record.id], outputs, seen.cascade.noun))
+        feedback.append(
+            Feedback(
+                stage=stage,
+                record=record.id,
+                inputs={
+                    name: _received(seen, source, record) for name, source in seen.cascade.stage(stage).inputs.items()
+                },
+                answer=shown_output(outputs.get(record.id)),
+                text=" ".join(sentences),
+            )
+        )
+    return tuple(feedback)
+
+
+def _beside(pair: Neighbour, outputs: Mapping[str, Output], noun: str) -> str:
+    here, there = (", ".join(words) or "nothing" for words in (pair.only_here, pair.only_there))
+    return (
+        f"The most similar {noun} that went right was answered {shown_output(outputs.get(pair.passing))!r}; "
+        f"words only in the wrong one: {here}; only in the right one: {there}."
+    )
+
+
+def _received(seen: ev.Evidence, source: Source, record: Record) -> str:
+    if source.origin == "record":
+        return shown_value(record.fields.get(source.name))
+    output: Output | None = seen.system(source.name).get(record.id)
+    return shown_output(output)
+
+
+def _headline(view: AimView, worth: float) -> str:
+    """The decision in one sentence."""
+    if view.is_over:
+        return (
+            f"Stop: gain x chance of another change is below {100 * worth:g} {plural('point', round(100 * worth))} at "
+            f"every stage (n = {view.n:,})"
+        )
+    if not view.stage:
+        return "Not known where to work: no stage has a gain above 0 that is measured"
+    row = view.rows[0]
+    return (
+        f"An optimiser should work on {row.stage}: {figures.figure(row.gain, Unit.POINTS)} points are to be had there "
+        f"(n = {row.gain.n:,}), and {_record_of(row)}"
+    )
+
+
+def _record_of(row: AimRow) -> str:
+    if not row.tried:
+        return "no change of it alone was tried yet"
+    return f"{row.rose:,} of {counted(row.tried, 'change')} of it alone helped"
+
+
+_COLUMNS = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage", is_carried=True),
+    Column(name="To be had", unit=Unit.CHANGE, key="points to be had"),
+    Column(name="n", unit=Unit.COUNT),
+    Column(name="Tried", unit=Unit.COUNT, key="changes tried"),
+    Column(name="Helped", unit=Unit.COUNT, key="changes that helped"),
+    Column(name="Gain x chance", unit=Unit.TEXT, key="gain x chance"),
+    Column(name="At most", unit=Unit.TEXT, key="at most"),
+)
+
+
+def aim_sheet(view: AimView) -> Sheet:
+    """The stages by gain x chance, then what an optimiser is told about the first failures of the chosen one."""
+    nouns = plural(view.noun, 2)
+    return Sheet(
+        headline=view.headline,
+        parts=(
+            f"Judged by {view.outcome_name}. Rests on the {view.n:,} {nouns} that an optimiser may see; "
+            f"{view.held_out:,} are held out, by cluster, and are in nothing here: "
+            f"`stagegap compare {view.run} NEW --held-out` judges what it made. The chance that a change helps is "
+            "(helped + 1) / (tried + 2); the stage is picked as the largest, so its gain is a little too large.",
+            Table(
+                columns=_COLUMNS,
+                rows=tuple(_cells(row) for row in view.rows),
+                strong=frozenset(place for place, row in enumerate(view.rows) if row.stage == view.stage),
+            ),
+            Table(
+                title="What to tell it",
+                columns=(
+                    Column(name="Record", unit=Unit.TEXT),
+                    Column(name="Answer", unit=Unit.TEXT),
+                    Column(name="Feedback", unit=Unit.TEXT),
+                ),
+                rows=tuple((item.record, item.answer, item.text) for item in view.feedback),
+            ),
+        ),
+    )
+
+
+def _cells(row: AimRow) -> tuple[Entry, ...]:
+    gain = row.gain.times(100) if row.gain.is_measured else row.gain
+    products = (figures.change(100 * row.worth), figures.change(100 * row.most)) if row.gain.is_measured else ("", "")
+    return row.stage, gain, row.gain.n, row.tried, row.rose, *products

@@ -1,0 +1,221 @@
+"""Where an optimiser should work: versions count as what was tried, and what is held out judges what it made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import llm_server
+from conftest import Command
+from stagegap.analysis.aim import AimRow, aim_view
+from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.library import Project, open_project
+from stagegap.model.estimate import Estimate
+from stagegap.workspace import Workspace
+
+CASCADE = """
+cascade: orders
+noun: order
+records: {{path: records.jsonl}}
+references: {{path: references.jsonl}}
+stages:
+  size:
+    uses: python
+    with: {{function: "stages.py:{size}"}}
+    inputs: {{text: record.text}}
+    output: {{type: label, values: [small, large]}}
+  reply:
+    uses: llm
+    with: {{model: m, base_url: "{url}", prompt: prompt.j2}}
+    inputs: {{text: record.text, size: size}}
+    output: {{type: text}}
+    score: exact
+outcome: {{score: reply.exact}}
+"""
+STAGES = """
+def number(text):
+    return int(text.split()[1])
+
+def right(text):
+    return "small" if number(text) % 2 else "large"
+
+def good(text):
+    return right(text) if number(text) % 10 else "small"
+
+def better(text):
+    return right(text) if number(text) % 20 else "small"
+"""
+PROMPT = "{{ size }} order"
+BETTER = "{{ size }} parcel"
+
+
+def estimate(value: float, low: float, high: float) -> Estimate:
+    return Estimate(value=value, low=low, high=high, n=50, method="by hand")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[llm_server.LlmServer]:
+    with llm_server.running() as server:
+        yield server
+
+
+def write(folder: Path, url: str, size: str, prompt: str = PROMPT) -> Path:
+    home = folder / "pipelines" / "orders"
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "cascade.yaml").write_text(CASCADE.format(url=url, size=size))
+    (home / "stages.py").write_text(STAGES)
+    (home / "prompt.j2").write_text(prompt)
+    numbers = range(100)
+    rows = [{"id": f"o{n}", "text": f"order {n} {'red' if n % 2 else 'blue'} shoes"} for n in numbers]
+    (home / "records.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    sizes = ["small" if n % 2 else "large" for n in numbers]
+    answers = [
+        {"record": f"o{n}", "stage": stage, "annotator": "ann", "value": value}
+        for n, size in zip(numbers, sizes, strict=True)
+        for stage, value in (("size", size), ("reply", f"{size} parcel"))
+    ]
+    (home / "references.jsonl").write_text("\n".join(map(json.dumps, answers)))
+    return home / "cascade.yaml"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, server: llm_server.LlmServer) -> Path:
+    """v1 answers with another word at the end, so that only there is something to be had; v2 and v3 change size."""
+    folder = tmp_path_factory.mktemp("orders")
+    write(folder, server.base_url, "good")
+    with Workspace.open(folder) as opened:
+        for size in ("good", "better", "right"):
+            opened.runs.new(write(folder, server.base_url, size))
+    return folder
+
+
+@pytest.fixture
+def project(folder: Path) -> Iterator[Project]:
+    with open_project(folder) as project:
+        yield project
+
+
+def test_the_stage_with_something_to_be_had_is_named_and_changes_that_helped_are_counted(project: Project) -> None:
+    view = project.aim("v1").view
+    rows = {row.stage: row for row in view.rows}
+    assert view.stage == "reply"
+    assert rows["reply"].gain.value == 1.0, "every reply has another word than the reference"
+    assert rows["size"].gain.value == 0.0, "a right size changes no reply that is wrong anyway"
+    assert [(attempt.before, attempt.after, attempt.stage) for attempt in view.attempts] == [
+        ("v1", "v2", "size"),
+        ("v2", "v3", "size"),
+    ]
+    assert (rows["size"].tried, rows["size"].rose, rows["size"].chance) == (2, 0, 1 / 4)
+    assert (rows["reply"].tried, rows["reply"].chance) == (0, 1 / 2)
+    assert view.n + view.held_out == 100
+    assert 30 < view.held_out < 70
+
+
+def test_feedback_says_what_would_be_right_and_names_no_record_that_is_held_out(project: Project) -> None:
+    look = project.workspace.runs.attribution("orders", "v1")
+    held_out = {record.id for record in look.evidence.records if record.is_held_out}
+    view = project.aim("v1").view
+    assert len(view.feedback) == 20
+    assert not held_out & {message.record for message in view.feedback}
+    first = view.feedback[0]
+    size = first.inputs["size"]
+    assert first.answer == f"{size} order"
+    right = "small" if int(first.record[1:]) % 2 else "large"
+    assert first.text.startswith(f"Right would be: {right} parcel. The end scored 0.00.")
+
+
+def test_it_is_asked_for_in_the_terminal_as_any_other_view(
+    folder: Path, stagegap: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    shown = stagegap("show", "aim", "--run", "v1").out
+    assert "An optimiser should work on reply" in shown
+    assert stagegap("show", "aim", "--run", "v1", "--json").json["stage"] == "reply"
+    assert "held-out orders" in stagegap("compare", "v1", "v3", "--held-out").out
+
+
+def test_optimiser_gains_on_the_half_that_it_sees_and_the_other_half_judges_it(
+    project: Project, folder: Path, server: llm_server.LlmServer
+) -> None:
+    optimiser = project.optimiser("v1", paid=True)
+    assert optimiser.seed == {"reply": PROMPT}
+    batch = [record for record in optimiser.records if int(record[1:]) % 10][:6]
+    before = optimiser.evaluate(batch, optimiser.seed, capture_traces=True)
+    assert before.scores == [0.0] * 6
+    assert optimiser(None, batch, before.scores, 0, optimiser.seed) == ["reply"]
+    (message, *_) = optimiser.make_reflective_dataset(optimiser.seed, before, ["reply"])["reply"]
+    assert "parcel" in str(message["Feedback"])
+    server.answers()
+    after = optimiser.evaluate(batch, {"reply": BETTER})
+    assert after.scores == [1.0] * 6
+    assert after.outputs[0].endswith("parcel")
+    assert optimiser.rows[0].tried == optimiser.rows[0].rose == 1
+    calls = server.counters()["calls"]
+    assert calls == 6, "one a record that was asked about"
+    optimiser.evaluate(batch, {"reply": BETTER})
+    assert server.counters()["calls"] == calls, "no answer is paid twice"
+
+    project.expect("the word of the references", baseline="v1", reply=90)
+    with Workspace.open(folder) as opened:
+        run, _ = opened.runs.new(write(folder, server.base_url, "good", BETTER))
+    view = project.compare("v1", run.name, held_out=True).view
+    assert view.n == project.aim("v1").view.held_out
+    assert f"{view.n:,} held-out orders" in view.summary
+    assert view.headline.startswith(f"{run.name} is better than v1")
+    assert {row.expectation.place for row in project.ledger().view.rows} >= {"reply"}
+
+
+def test_it_is_over_where_no_stage_is_worth_another_change(project: Project) -> None:
+    assert not project.optimiser("v1").is_over
+    assert project.optimiser("v1", worth=101).is_over
+    assert AimRow(stage="reply", gain=estimate(0.1, 0.05, 0.2), tried=40, rose=0).most < 0.02
+    assert AimRow(stage="reply", gain=estimate(0.1, 0.05, 0.2), tried=0, rose=0).most == pytest.approx(0.19)
+
+
+def test_stop_is_said_where_nothing_is_to_be_had(project: Project) -> None:
+    look = project.workspace.runs.attribution("orders", "v1")
+    view = aim_view(look.evidence, (), {}, outcome_name="mean reply.exact", worth=1.01)
+    assert view.is_over
+    assert view.headline == f"Stop: gain x chance of another change is below 101 points at every stage (n = {view.n})"
+    assert (view.stage, view.feedback) == ("", ())
+    without = replace(look.evidence, outputs={("system", "reply"): {}}, references={})
+    assert aim_view(without, (), {}, outcome_name="").headline.startswith("Not known where to work")
+
+
+def test_text_that_is_no_prompt_scores_nothing_and_says_why(project: Project) -> None:
+    optimiser = project.optimiser("v1", paid=True)
+    broken = {"reply": "{{ siz }}"}
+    evaluated = optimiser.evaluate(optimiser.records[:2], broken, capture_traces=True)
+    assert evaluated.scores == [0.0, 0.0]
+    (message,) = optimiser.make_reflective_dataset(broken, evaluated, ["reply"])["reply"]
+    assert "'siz', which is no input of the stage" in str(message["Feedback"])
+
+
+def test_held_out_records_other_stages_and_unpaid_calls_are_refused(project: Project) -> None:
+    optimiser = project.optimiser("v1")
+    look = project.workspace.runs.attribution("orders", "v1")
+    secret = next(record.id for record in look.evidence.records if record.is_held_out)
+    with pytest.raises(ConfigurationError, match="none of the records that an optimiser may see"):
+        optimiser.evaluate([secret], optimiser.seed)
+    with pytest.raises(ConfigurationError, match="'size' is no stage with a prompt"):
+        optimiser.evaluate(optimiser.records[:1], {"size": "x"})
+    with pytest.raises(ConfigurationError, match=r"needs up to 1 calls to a paid service\. `paid=True` allows them"):
+        optimiser.evaluate(optimiser.records[:1], {"reply": "{{ size }} unpaid"})
+
+
+def test_what_a_service_never_answered_is_no_score(project: Project, server: llm_server.LlmServer) -> None:
+    optimiser = project.optimiser("v1", paid=True)
+    server.answers(
+        rules=[
+            {"when": "all", "status": 429, "body": {"error": {"message": "later"}}, "headers": {"retry-after": "3600"}}
+        ]
+    )
+    try:
+        with pytest.raises(RunStopped):
+            optimiser.evaluate(optimiser.records[:2], {"reply": "{{ size }} lost"})
+    finally:
+        server.answers()
