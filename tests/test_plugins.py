@@ -8,14 +8,21 @@ from pathlib import Path
 import pytest
 
 from stagegap import plugins
-from stagegap.conformance import check_detector, check_metric, check_stage_kind, check_trace_format
+from stagegap.conformance import check_detector, check_label_format, check_metric, check_stage_kind, check_trace_format
 from stagegap.errors import ConfigurationError, SpecError
+from stagegap.exchange.foreign import label_formats
+from stagegap.exchange.spans import trace_formats
 from stagegap.exchange.spans.files import import_traces
+from stagegap.model.cascade import Kind
+from stagegap.model.record import Json
+from stagegap.spec.outputs import mismatch
 from stagegap.spec.schema import stage_model
 from stagegap.stages.kinds import kinds, named
 from stagegap.workspace import Workspace
+from stagegap.workspace.oddities import detectors
 
 PLUGIN = """
+from stagegap.exchange.foreign.protocol import Format, Given
 from stagegap.exchange.spans import Span, TraceFormat
 from stagegap.oddities.card import Detector, Family, Finding
 from stagegap.stages.kinds import StageKind
@@ -46,12 +53,19 @@ LOUD = TraceFormat(name="loud", title="Loud", read=read,
                    is_certain=lambda first: bool(first) and all("loud" in value for value in first))
 QUIET = Detector(name="quiet", family=Family.TOO_GOOD, title="No stage is loud", rule="never at all",
                  why="this is a test", look=lambda run: [None])
+def read_labels(entries, wanted, leftovers):
+    for entry in entries:
+        yield Given(name="tone", records=[entry["of"]], annotator="", value=entry["heard"], key="of " + entry["of"])
+
+HEARD = Format(name="heard", title="Heard", read=read_labels,
+               is_certain=lambda first: all("heard" in entry for entry in first))
 NO_KIND = 7
 """
 GROUPS = {
     "stagegap.stages": "shout = loud_plugin:SHOUT\nbroken = loud_plugin:MISSING\nseven = loud_plugin:NO_KIND",
     "stagegap.metrics": "begins = loud_plugin:begins",
     "stagegap.traces": "loud = loud_plugin:LOUD",
+    "stagegap.labels": "heard = loud_plugin:HEARD",
     "stagegap.detectors": "quiet = loud_plugin:QUIET",
 }
 
@@ -94,6 +108,42 @@ def test_a_package_adds_kinds_metrics_formats_and_detectors_that_keep_to_the_rul
     assert check_detector("quiet") == 0
     with pytest.raises(AssertionError, match=r"No installed package adds 'loudest' to stagegap.traces; known: loud"):
         check_trace_format("loudest", file)
+
+
+def test_a_format_of_labels_keeps_to_the_rules_or_is_told_which_it_breaks(
+    install: Callable[..., None], tmp_path: Path
+) -> None:
+    install()
+    file = tmp_path / "heard.jsonl"
+    file.write_text("\n".join(json.dumps({"of": f"m{n}", "heard": "high" if n % 2 else "low"}) for n in range(6)))
+    tone: dict[str, Json] = {"type": "label", "values": ["high", "low"]}
+    assert check_label_format("heard", file, stages={"tone": tone}) == 6
+    with pytest.raises(
+        AssertionError, match=r"(?s)asks 'tone', and `stages` does not say.*6 x No stage is called 'tone'"
+    ):
+        check_label_format("heard", file, stages={"pitch": tone})
+    with pytest.raises(AssertionError, match="3 x The value is none that stage 'tone' can take"):
+        check_label_format("heard", file, stages={"tone": {"type": "label", "values": ["high", "deep"]}})
+
+
+@pytest.mark.parametrize(
+    ("group", "entry", "use"),
+    [
+        ("stages", "python = loud_plugin:SHOUT", lambda: named("python")),
+        ("metrics", "accuracy = loud_plugin:begins", lambda: mismatch("exact", Kind.LABEL, k=None)),
+        ("traces", "otlp = loud_plugin:LOUD", trace_formats),
+        ("labels", "prodigy = loud_plugin:HEARD", label_formats),
+        ("detectors", "masked = loud_plugin:QUIET", detectors),
+    ],
+)
+def test_no_package_stands_for_what_the_program_has_itself(
+    install: Callable[..., None], group: str, entry: str, use: Callable[[], object]
+) -> None:
+    install(groups={f"stagegap.{group}": entry})
+    with pytest.raises(
+        ConfigurationError, match=f"The package loud adds '{entry.partition(' ')[0]}' to stagegap.{group}, which"
+    ):
+        use()
 
 
 def test_a_run_uses_the_kind_and_the_metric_and_another_version_is_other_code(

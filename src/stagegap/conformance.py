@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from stagegap.errors import StagegapError
-from stagegap.exchange.foreign.protocol import Leftovers, inside
+from stagegap.exchange.foreign import detected, objects_of
+from stagegap.exchange.foreign.protocol import Format, Leftovers, Wanted, inside
 from stagegap.exchange.spans import Span, TraceFormat, format_of, items_of
 from stagegap.exchange.spans.files import import_traces
 from stagegap.metrics import metric
@@ -24,10 +25,11 @@ from stagegap.model.cascade import Kind
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM
 from stagegap.oddities.card import Detector
-from stagegap.plugins import DETECTORS, METRICS, STAGES, TRACES, Plugin, added, names_added
+from stagegap.plugins import DETECTORS, LABELS, METRICS, STAGES, TRACES, Plugin, added, names_added
 from stagegap.spec.outputs import default_for
 from stagegap.stages.kinds import StageKind
 from stagegap.workspace import Workspace
+from stagegap.workspace.exchange import Foreign
 
 T = TypeVar("T")
 CUTS = 9
@@ -53,7 +55,7 @@ def check_stage_kind(
         "inputs": {key: f"record.{key}" for key in inputs[0]},
         "output": dict(output or {"type": "text"}),
     }
-    with _project({**stage, "with": dict(parameters)}, inputs) as (opened, path):
+    with _project({"stage": {**stage, "with": dict(parameters)}}, inputs) as (opened, path):
         run, summary = opened.runs.new(path)
         if summary.error:
             raise AssertionError(f"The run stopped: {summary.error}")
@@ -63,7 +65,7 @@ def check_stage_kind(
         if again:
             problems.append(f"A second run made {again} calls: the fingerprint is another one each time.")
         values = [outputs[str(n)].value for n in range(len(inputs)) if str(n) in outputs]
-    with _project({**stage, "with": {**parameters, "no_such_setting": 1}}, inputs) as (opened, path):
+    with _project({"stage": {**stage, "with": {**parameters, "no_such_setting": 1}}}, inputs) as (opened, path):
         try:
             opened.runs.validate(path)
             problems.append("A setting that there is none of is not refused: derive `settings` from `Block`.")
@@ -90,8 +92,7 @@ def check_metric(name: str, pairs: Sequence[tuple[Json, Json, float, float]]) ->
 def check_trace_format(name: str, file: Path) -> int:
     """Read a file of the format, whole and cut at several places, and give its traces."""
     form = _needed(name, TRACES, TraceFormat).value
-    strange: tuple[Mapping[str, Json], ...] = ({}, {"a": 1}, {"id": 1, "question": "q", "answer": "a"})
-    problems = [f"It is certain of {json.dumps(value)}." for value in strange if form.is_certain([value])]
+    problems = _of_a_format(name, form)
     if form.is_certain([]):
         problems.append("It is certain of a file without objects.")
     if format_of(file).name != form.name:
@@ -101,17 +102,7 @@ def check_trace_format(name: str, file: Path) -> int:
         problems.append("Read twice, it gives other items.")
     problems += [f"An item without the id of its trace: {item!r:.100}" for item in items if not item.trace]
     traces = {item.trace for item in items if isinstance(item, Span)}
-    content = file.read_bytes()
-    for share in range(1, CUTS + 1):
-        with TemporaryDirectory() as place:
-            cut = Path(place, file.name)
-            cut.write_bytes(content[: len(content) * share // (CUTS + 1)])
-            try:
-                import_traces([cut], Path(place), name="cut", source=form.name)
-            except StagegapError:
-                continue
-            except Exception as error:  # noqa: BLE001  # foreign code may raise anything
-                problems.append(f"Cut after {share} of {CUTS + 1} parts, it raises {type(error).__name__}: {error}")
+    problems += _of_a_cut_file(file, lambda cut: import_traces([cut], cut.parent, name="cut", source=form.name))
     with TemporaryDirectory() as place, Workspace.open(Path(place)) as opened:
         imported = import_traces([file], Path(place), name="whole", source=form.name)
         run, _ = opened.runs.new(imported.cascade)
@@ -119,6 +110,65 @@ def check_trace_format(name: str, file: Path) -> int:
             problems.append(f"{len(traces)} traces became {imported.traces} records, of which {run.records} ran.")
     _hold(problems)
     return len(traces)
+
+
+def check_label_format(name: str, file: Path, *, stages: Mapping[str, Mapping[str, Json]]) -> int:
+    """Take a file of the format in, whole, twice, and cut at several places, and give its labels.
+
+    `stages` are its questions with their outputs, as in a cascade file; every answer has to become a label.
+    """
+    form = _needed(name, LABELS, Format).value
+    problems = _of_a_format(name, form)
+    asked = Wanted(stages={stage: stage for stage in stages}, annotator="somebody")
+    answers = list(form.read(objects_of(file, form), asked, Leftovers()))
+    unknown = sorted({answer.name for answer in answers if answer.name is not None} - stages.keys())
+    problems += [f"It asks {question!r}, and `stages` does not say with which output." for question in unknown]
+    plain: dict[str, Mapping[str, Json]] = {
+        stage: {
+            "uses": "python",
+            "with": {"function": "stages.py:answer"},
+            "inputs": {"id": "record.id"},
+            "output": output,
+        }
+        for stage, output in stages.items()
+    }
+    records = dict.fromkeys(name for answer in answers for name in answer.records[:1])
+    with _project(plain, [{"id": record} for record in records]) as (opened, path):
+        path.with_name("stages.py").write_text("def answer(id):\n    return None\n", "utf-8")
+        foreign = Foreign(source=name, annotator="somebody")
+        seen = detected(file)
+        if seen != name:
+            problems.append(f"{file.name} is taken for {seen or 'labels of our own'}.")
+        first, second = (opened.labels.import_file(file, path, foreign) for _ in range(2))
+        problems += [f"{part.count} x {part.reason} ({part.examples[0]})" for part in first.unmapped]
+        if second.added or not first.added:
+            problems.append(f"{first.added} labels came in, and {second.added} more from the same file.")
+        problems += _of_a_cut_file(file, lambda cut: opened.labels.import_file(cut, path, foreign))
+    _hold(problems)
+    return first.added
+
+
+def _of_a_format(name: str, form: TraceFormat | Format) -> list[str]:
+    """What does not hold of a format whatever its files are."""
+    strange: tuple[Mapping[str, Json], ...] = ({}, {"a": 1}, {"id": 1, "question": "q", "answer": "a"})
+    problems = [f"It is certain of {json.dumps(value)}." for value in strange if form.is_certain([value])]
+    return problems + ([f"It calls itself {form.name!r}, its entry point {name!r}."] if form.name != name else [])
+
+
+def _of_a_cut_file(file: Path, read: Callable[[Path], object]) -> list[str]:
+    """What reading a file that is cut raises, other than sentences for people."""
+    content, problems = file.read_bytes(), list[str]()
+    for share in range(1, CUTS + 1):
+        with TemporaryDirectory() as place:
+            cut = Path(place, file.name)
+            cut.write_bytes(content[: len(content) * share // (CUTS + 1)])
+            try:
+                read(cut)
+            except StagegapError:
+                continue
+            except Exception as error:  # noqa: BLE001  # foreign code may raise anything
+                problems.append(f"Cut after {share} of {CUTS + 1} parts, it raises {type(error).__name__}: {error}")
+    return problems
 
 
 def check_detector(name: str) -> int:
@@ -150,17 +200,20 @@ def _needed(name: str, group: str, kind: type[T] | None) -> Plugin[T]:
 
 
 @contextmanager
-def _project(stage: Mapping[str, Json], inputs: Sequence[Mapping[str, Json]]) -> Generator[tuple[Workspace, Path]]:
-    """A project of one stage, whose records are the inputs."""
+def _project(
+    stages: Mapping[str, Mapping[str, Json]], records: Sequence[Mapping[str, Json]]
+) -> Generator[tuple[Workspace, Path]]:
+    """A project of these stages and records; the last stage is the outcome."""
     with TemporaryDirectory() as place, Workspace.open(Path(place)) as opened:
-        rows = (json.dumps({"id": str(n), **row}) for n, row in enumerate(inputs))
+        rows = (json.dumps({"id": str(n), **row}) for n, row in enumerate(records))
         Path(place, "records.jsonl").write_text("\n".join(rows), "utf-8")
         path = Path(place, "cascade.yaml")
+        last, stage = list(stages.items())[-1]
         output = inside(stage["output"])
         k = output.get("k")
         score = default_for(Kind(str(output["type"])), k=k if isinstance(k, int) else None)
-        cascade = {"cascade": "plugin", "records": {"path": "records.jsonl"}, "stages": {"stage": stage}}
-        cascade |= {"outcome": {"score": f"stage.{score}"}}
+        cascade = {"cascade": "plugin", "records": {"path": "records.jsonl"}, "stages": stages}
+        cascade |= {"outcome": {"score": f"{last}.{score}"}}
         path.write_text(json.dumps(cascade), "utf-8")
         yield opened, path
 

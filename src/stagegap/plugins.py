@@ -6,7 +6,7 @@ Nothing is imported before its name is asked for, or before all of a group are n
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -81,6 +81,28 @@ def names_added(group: str) -> Sequence[str]:
 def all_added(group: str, kind: type[T]) -> Sequence[Plugin[T]]:
     """Everything that packages add to a group, by name. Raises: as `added`."""
     return [plugin for name in names_added(group) if (plugin := added(group, name, kind)) is not None]
+
+
+def with_added(group: str, kind: type[T], own: Mapping[str, T]) -> Mapping[str, T]:
+    """What packages add, by the names of their entry points, then what the program has itself.
+
+    Raises: as `added` and `refuse_taken`.
+    """
+    refuse_taken(group, own)
+    return {**{plugin.name: plugin.value for plugin in all_added(group, kind)}, **own}
+
+
+def refuse_taken(group: str, own: Container[str]) -> None:
+    """Refuse a package that adds what the program has itself: neither silently stands for the other.
+
+    Raises: ConfigurationError.
+    """
+    for name, entry in _entries(group).items():
+        if name in own:
+            raise ConfigurationError(
+                f"The package {_package(entry)} adds {name!r} to {group}, which is a name of stagegap's own. "
+                "Give it another name there, or uninstall it."
+            )
 
 
 def source_of(metric: str) -> str | None:

@@ -10,7 +10,7 @@ from pydantic import Field
 from stagegap.errors import near_names
 from stagegap.metrics import metric, names_for
 from stagegap.model.cascade import Kind, OutputType
-from stagegap.plugins import METRICS, names_added
+from stagegap.plugins import METRICS, names_added, refuse_taken
 from stagegap.stages.settings import Block, Free, Text, Values
 
 
@@ -172,6 +172,7 @@ def mismatch(name: str, kind: Kind, *, k: int | None) -> tuple[str, str] | None:
     """Say why a metric does not fit a type of output, and what would; None when it fits."""
     if name.startswith("python:"):
         return None
+    refuse_taken(METRICS, {known.partition("@")[0] for each in Kind for known in names_for(each)})
     base, at, number = name.partition("@")
     fitting = names_for(kind)
     if base not in [known.partition("@")[0] for known in fitting]:

@@ -14,7 +14,7 @@ from typing import TypeVar
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import OutputType, Stage
 from stagegap.model.record import Json
-from stagegap.plugins import STAGES, Plugin, added, names_added
+from stagegap.plugins import STAGES, Plugin, added, names_added, refuse_taken
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.pace import Providers
@@ -133,6 +133,7 @@ def named(name: str) -> StageKind | None:
     if not name.isidentifier() or find_spec(home) is None:
         plugin = added(STAGES, name, StageKind)
         return plugin and replace(plugin.value, build=partial(_built, plugin))
+    refuse_taken(STAGES, (name,))
     kind: object = getattr(import_module(home), "KIND", None)
     return kind if isinstance(kind, StageKind) else None
 

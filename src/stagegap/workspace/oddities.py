@@ -16,7 +16,7 @@ from stagegap.model.run import Run, RunStatus
 from stagegap.oddities.card import Detector, Screen
 from stagegap.oddities.screen import DETECTORS, Looked, Noticing, look, noticed, screen
 from stagegap.oddities.tables import ratings_screen, score_table
-from stagegap.plugins import all_added
+from stagegap.plugins import all_added, refuse_taken
 from stagegap.runner import custom_metrics
 from stagegap.workspace import run_facts
 from stagegap.workspace.ablations import ablations, curves, trial_of
@@ -192,6 +192,7 @@ class Oddities:
 
 def detectors() -> tuple[Detector, ...]:
     """Every detector, and those that other packages add. Raises: ConfigurationError for one that can't be had."""
+    refuse_taken(plugins.DETECTORS, {detector.name for detector in DETECTORS})
     return (*DETECTORS, *(plugin.value for plugin in all_added(plugins.DETECTORS, Detector)))
 
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,9 @@ from exchange.spans.test_formats import LANGFUSE, SAMPLE
 from exchange.spans.test_written import PROMPTFOO
 from stagegap.errors import ConfigurationError, InputError
 from stagegap.exchange.foreign.protocol import Leftovers
+from stagegap.exchange.spans import TRACE_FORMATS, items_of
 from stagegap.exchange.spans.files import import_traces
-from stagegap.exchange.spans.values import values_of
+from stagegap.exchange.spans.values import CHUNK, values_of
 from stagegap.spec import load
 
 
@@ -143,6 +145,38 @@ def test_one_object_that_is_cut_gives_its_whole_entries(tmp_path: Path, name: st
     imported = import_traces([tmp_path / "a.json"], tmp_path, name="x")
     assert (imported.formats, imported.traces) == ((name,), 3)
     assert [part.count for part in imported.unmapped if "is cut in the middle" in part.reason] == [1]
+
+
+def _resources(n: int) -> dict[str, Any]:
+    """Resources of one scope each, with attributes behind their lists: what stands there is none of the spans'."""
+    filler = 'a "quote", a ] and a }' * 300
+    whole = {"resourceSpans": [resource(mail_trace(i))["resourceSpans"][0] | {"schemaUrl": ""} for i in range(n)]}
+    spans = [otlp_span("big", f"s{i}", "", "draft", i, output__value=f"{i} {filler}") for i in range(n)]
+    return {"resourceSpans": [*whole["resourceSpans"], resource(spans)["resourceSpans"][0]]}
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("otlp", _resources(500)),
+        ("phoenix", {"data": [phoenix_span(f"t{n}", "s", None, "n", "LLM", output__value="a" * 9000)
+                              for n in range(400)], "next_cursor": None}),
+        ("inspect", {"version": 2, "status": "success", "eval": {"task": "a"},
+                     "samples": [SAMPLE | {"id": n, "metadata": {"long": "b" * 9000}} for n in range(400)]}),
+        ("promptfoo", {"results": {"version": 3, "prompts": [{"raw": "p"}],
+                                   "results": [PROMPTFOO | {"testIdx": n, "more": "c" * 9000} for n in range(400)]}}),
+    ],
+)  # fmt: skip
+def test_one_large_object_is_read_in_pieces_and_gives_what_it_gives_whole(
+    tmp_path: Path, name: str, whole: dict[str, Any]
+) -> None:
+    source, left, other = write(tmp_path / "a.json", whole), Leftovers(), Leftovers()
+    sizes = [len(json.dumps(value)) for _, value in values_of(source, left)]
+    assert len(sizes) > 2
+    assert max(sizes) < 2 * CHUNK < sum(sizes)
+    items = [item for form, item in items_of([source], left) if form == name]
+    assert items == list(TRACE_FORMATS[name].read(iter([("whole", whole)]), other))
+    assert left.all() == other.all()
 
 
 def test_lines_of_a_log_before_between_and_in_front_of_objects_lose_none(tmp_path: Path) -> None:

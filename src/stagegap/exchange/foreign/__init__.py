@@ -20,10 +20,10 @@ from stagegap.exchange.label_files import FIELDS, Known
 from stagegap.exchange.rows import MAX_LINE, Problems, entries_of, read_json, read_rows, separator_of
 from stagegap.model.answer import Label
 from stagegap.model.record import Json
-from stagegap.plugins import LABELS, all_added
+from stagegap.plugins import LABELS, with_added
 from stagegap.stages.canonical import parse_json
 
-__all__ = ["FORMATS", "Taken", "Unmapped", "Wanted", "detected", "label_formats", "read_foreign"]
+__all__ = ["FORMATS", "Taken", "Unmapped", "Wanted", "detected", "label_formats", "objects_of", "read_foreign"]
 
 FORMATS: Mapping[str, Format] = {
     form.name: form for form in (LABEL_STUDIO, ARGILLA, LANGFUSE, MLFLOW, PRODIGY, DOCCANO)
@@ -33,8 +33,8 @@ ENOUGH = 20
 
 
 def label_formats() -> Mapping[str, Format]:
-    """Every format of labels, and those that other packages add."""
-    return {**FORMATS, **{plugin.value.name: plugin.value for plugin in all_added(LABELS, Format)}}
+    """Every format of labels; those of other packages come first, as they know their files best."""
+    return with_added(LABELS, Format, FORMATS)
 
 
 class Taken(NamedTuple):
@@ -78,13 +78,18 @@ def read_foreign(path: Path, source: str, known: Known, wanted: Wanted) -> Taken
     if doubled:
         raise ConfigurationError(f"The answers to {doubled[0]!r} can be those of one stage only.")
     leftovers = Leftovers()
-    entries = _unwrapped(_objects(path), form)
+    entries = objects_of(path, form)
     wanted = replace(wanted, same=tuple(name for name in known.cascade.names if name not in wanted.stages))
     given = list(form.read(entries, wanted, leftovers))
     if not given and not any(form.is_certain([entry]) for entry in entries):
         raise ConfigurationError(_other_shape(path, form, entries))
     labels = labels_of(given, known, wanted, leftovers, source=source)
     return Taken(labels, leftovers.all())
+
+
+def objects_of(path: Path, form: Format) -> list[Object]:
+    """The objects of a file as a format reads them. Raises: InputError."""
+    return _unwrapped(_objects(path), form)
 
 
 def _other_shape(path: Path, form: Format, entries: Sequence[Object]) -> str:

@@ -23,7 +23,7 @@ from stagegap.exchange.spans.promptfoo import PROMPTFOO
 from stagegap.exchange.spans.span import Item, Opinion, Span, SpanKind, TraceFormat
 from stagegap.exchange.spans.table import TABLE
 from stagegap.exchange.spans.values import first_of, values_of
-from stagegap.plugins import TRACES, all_added
+from stagegap.plugins import TRACES, with_added
 
 __all__ = [
     "TRACE_FORMATS",
@@ -49,7 +49,7 @@ ENOUGH = 20
 
 def trace_formats() -> Mapping[str, TraceFormat]:
     """Every format of traces; those of other packages come first, as they know their files best."""
-    return {**{plugin.value.name: plugin.value for plugin in all_added(TRACES, TraceFormat)}, **TRACE_FORMATS}
+    return with_added(TRACES, TraceFormat, TRACE_FORMATS)
 
 
 def format_of(path: Path, source: str | None = None) -> TraceFormat:

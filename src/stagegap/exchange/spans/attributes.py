@@ -7,6 +7,7 @@ versions before 1.37 (`gen_ai.system`, `gen_ai.prompt`, `gen_ai.usage.prompt_tok
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
 from stagegap.exchange.foreign.protocol import inside, text
@@ -80,13 +81,21 @@ def at(tree: Json, *paths: str) -> Json:
     """The first value that stands at one of the paths, with dots between their keys; None where none does."""
     for path in paths:
         place: Json = tree
-        for key in path.split("."):
-            place = place.get(key) if isinstance(place, Mapping) else None
-        if isinstance(place, Mapping) and "" in place:
+        for key in _keys(path):
+            if not isinstance(place, dict):
+                place = None
+                break
+            place = place.get(key)
+        if isinstance(place, dict) and "" in place:
             place = place[""]
         if place not in (None, "", [], {}):
             return place
     return None
+
+
+@cache
+def _keys(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 _TRACELOOP = "traceloop.association.properties"

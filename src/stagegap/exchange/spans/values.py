@@ -38,6 +38,14 @@ _LISTS = re.compile(
     rb'"(resourceSpans|resource_spans|scopeSpans|scope_spans|spans|samples|traces|data|results|observations)"\s*:\s*$'
 )
 """Lists whose entries are spans or traces of their own: what stands before a cut through one is whole."""
+_SPANS = ("resourceSpans", "scopeSpans", "spans")
+_SPLIT = frozenset({
+    *(_SPANS[:n] for n in (1, 2, 3)), ("resource_spans",), ("resource_spans", "scope_spans"),
+    ("resource_spans", "scope_spans", "spans"), ("data",), ("traces",), ("samples",), ("results",),
+    ("results", "results"),
+})  # fmt: skip
+"""Where in an object stand entries that say all of themselves: a large one is read in pieces that end between them."""
+_KEY = re.compile(rb'"(\w+)"\s*:\s*$')
 _OBJECTS = frozenset({
     "resourceSpans", "scopeSpans", "spans", "samples", "traces", "data", "results", "observations", "events", "scores",
     "child_runs", "annotations", "messages", "history", "conversations", "turns", "trajectory", "steps", "tool_calls",
@@ -272,29 +280,61 @@ class _Scan:
         """Nothing stands behind the last entry."""
 
     def entry(self) -> bytes | None:
-        """The bytes of the next entry; None behind the last. A cut entry comes as far as it goes."""
+        """The bytes of the next entry; None behind the last.
+
+        A cut entry comes as far as it goes. A large one comes in pieces, each of which repeats what stands in front of
+        its list, as the resource of its spans.
+        """
         if not self._begin():
             return None
-        depth, place = 0, 0
+        opened: list[int] = []
+        behind: list[int] = []  # of each open bracket: where its last whole list or object ends; 0 before the first
+        place = 0
         while True:
-            for match in (_INSIDE if depth else _BESIDE).finditer(self._text, self._from + place):
+            for match in (_INSIDE if opened else _BESIDE).finditer(self._text, self._from + place):
                 kind = match.lastindex
                 if kind is None:
                     continue
                 place = match.end() - self._from
-                if kind == 1 and (depth or place == 1):
-                    depth += 1
-                elif kind == 2 and depth:
-                    depth -= 1
-                    if not depth:
+                if kind == 1 and (opened or place == 1):
+                    opened.append(place - 1)
+                    behind.append(0)
+                elif kind == 2 and opened:
+                    opened.pop()
+                    behind.pop()
+                    if not opened:
                         return self._cut(place)
+                    behind[-1] = place
                 elif kind == 3:
                     place -= 1
                     break
-                elif not depth and place > 1:  # a bracket or a comma behind what is no object
+                elif not opened and place > 1:  # a bracket or a comma behind what is no object
                     return self._cut(place - 1)
+            if place > CHUNK // 2 and (piece := self._piece(opened, behind)):
+                return piece
             if not self._more():
                 return self._cut(len(self._text) - self._from)
+
+    def _piece(self, opened: Sequence[int], behind: Sequence[int]) -> bytes:
+        """The whole entries of the outermost list that has some, with what surrounds them; nothing without any."""
+        text, begin = self._text, self._from
+        path: tuple[str, ...] = ()
+        for start, end in zip(opened, behind, strict=True):
+            key = _KEY.search(text, max(begin, begin + start - 40), begin + start)
+            path = (*path, key[1].decode()) if key else path
+            if text[begin + start] != ord("["):
+                continue
+            if path not in _SPLIT or start > CHUNK // 16:
+                return b""
+            if end:
+                rest = text[begin + end :].lstrip()
+                if rest[:1] != b"," or rest[1:].lstrip()[:1] != b"{":
+                    return b""
+                closing = b"".join(b"]" if text[begin + at] == ord("[") else b"}" for at in opened if at <= start)
+                piece = text[begin : begin + end] + closing[::-1]
+                self._text, self._from = text[begin : begin + start + 1] + rest[1:], 0
+                return piece
+        return b""
 
     def _begin(self) -> bool:
         """Go to the next entry, past what only holds entries together; False at the end."""
