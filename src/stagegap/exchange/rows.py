@@ -159,6 +159,16 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
+_PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "Zstandard", b"7z\xbc\xaf": "7-Zip", b"Rar!": "RAR"}
+
+
+def refuse_packed(head: bytes, problems: Problems) -> None:
+    """Refuse what is packed by another program than gzip, by its first bytes. Raises: InputError."""
+    for magic, program in _PACKED.items():
+        if head.startswith(magic):
+            problems.fail(None, f"The file is packed by {program}.", "Unpack it, or pack it by gzip.")
+
+
 def _text(path: Path, problems: Problems) -> str:
     """Read the whole file as UTF-8, with or without a byte order mark."""
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
@@ -168,6 +178,7 @@ def _text(path: Path, problems: Problems) -> str:
             problems.fail(None, f"The file can't be decompressed: {error}.")
     if len(content) > MAX_BYTES:
         problems.fail(None, f"The file holds more than {MAX_BYTES // 1024**3} GB of text.")
+    refuse_packed(content, problems)
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         problems.fail(None, "The file is UTF-16.", "Save it as UTF-8.")
     try:
@@ -221,6 +232,8 @@ def _json(path: Path, problems: Problems) -> Iterator[Row]:
 def entries_of(value: Json) -> list[Json]:
     """The rows of a JSON value: a list, the only list of objects in an object, or columns as lists or by row.
 
+    Rows by their numbers, and a list of columns beside one of cells, are what pandas writes as `index` and `split`.
+
     Raises: ValueError with one sentence where it is none of them.
 
     >>> entries_of({"id": [1, 2], "text": ["a", "b"]}) == entries_of({"rows": [{"id": 1, "text": "a"},
@@ -230,6 +243,9 @@ def entries_of(value: Json) -> list[Json]:
     if isinstance(value, list):
         return value
     members: Mapping[str, Json] = value if isinstance(value, Mapping) else {}
+    names, cells = members.get("columns"), members.get("data")
+    if isinstance(names, list) and isinstance(cells, list) and all(isinstance(row, list) for row in cells):
+        return [dict(zip(map(str, names), cast("list[Json]", row), strict=False)) for row in cells]
     lists = [item for item in members.values() if isinstance(item, list)]
     rows = [items for items in lists if items and all(isinstance(item, Mapping) for item in items)]
     if len(lists) == len(rows) == 1:
@@ -242,6 +258,8 @@ def entries_of(value: Json) -> list[Json]:
     is_numbered = bool(columns) and all(key.isdecimal() for key in columns[0])
     if len(columns) == len(members) and is_numbered and all(item.keys() == columns[0].keys() for item in columns):
         return [{name: column[key] for name, column in zip(members, columns, strict=True)} for key in columns[0]]
+    if len(columns) == len(members) > 0 and all(key.isdecimal() for key in members):
+        return list(members.values())
     raise ValueError("The file holds no rows: write a list of objects, or an object with a list a column.")
 
 

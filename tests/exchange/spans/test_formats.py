@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from stagegap.errors import ConfigurationError
 from stagegap.exchange.foreign.protocol import Leftovers
 from stagegap.exchange.spans import Opinion, Span, SpanKind, format_of, items_of
 from stagegap.exchange.spans.files import import_traces
+from stagegap.spec import load
 
 SHARED = Path(__file__).parents[4] / "shared/data/foreign"
 USER = {"role": "user", "content": "Tea or milk?"}
@@ -213,3 +215,126 @@ def test_files_that_other_programs_wrote_come_in(tmp_path: Path, name: str, span
     imported = import_traces([SHARED / name], tmp_path, name="x")
     assert imported.spans == spans
     assert [stage.name for stage in imported.stages][: len(stages)] == stages
+
+
+ATTRIBUTES = {"openinference.span.kind": "LLM", "input.value": "Tea?", "output.value": "Yes"}
+ASKED = [{"role": "user", "content": "Tea?"}]
+BEGAN, ENDED = "2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"
+REPLY = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Yes"}}]}
+
+
+def _weave(own: str, parent: str | None) -> dict[str, Any]:
+    return {"id": own, "trace_id": "t1", "parent_id": parent, "op_name": f"weave:///x/op/{own}:1", "started_at": BEGAN,
+            "ended_at": ENDED, "inputs": {"messages": ASKED}, "output": REPLY, "summary": {}}  # fmt: skip
+
+
+def _braintrust(own: str, parent: str | None) -> dict[str, Any]:
+    times = {"start": 1_700_000_000.5, "end": 1_700_000_001.5, "prompt_tokens": 7}
+    return {"span_id": own, "root_span_id": "t1", "span_parents": parent and [parent], "input": ASKED, "output": REPLY,
+            "span_attributes": {"name": own, "type": "llm" if parent else "task"}, "metrics": times,
+            **({} if parent else {"expected": "Yes", "scores": {"fact": 1}})}  # fmt: skip
+
+
+def _opik(own: str, parent: str | None) -> dict[str, Any]:
+    return {"id": own, "trace_id": "t1", "parent_span_id": parent, "name": own, "start_time": BEGAN,
+            "type": "llm" if parent else "general", "end_time": ENDED,
+            "input": {"messages": ASKED}, "output": {"output": "Yes"},
+            "feedback_scores": [{"name": "fine", "value": 0.5, "source": "ui"}] if parent else []}  # fmt: skip
+
+
+def _zipkin(own: str, parent: str | None) -> dict[str, Any]:
+    more = {"parentId": parent} if parent else {}
+    return {"traceId": "t1", "id": own, "name": own, "timestamp": 1_700_000_000_000_000, "duration": 1_000_000,
+            "tags": ATTRIBUTES if parent else {}, **more}  # fmt: skip
+
+
+def _jaeger(own: str, parent: str | None) -> dict[str, Any]:
+    references = [{"refType": "CHILD_OF", "traceID": "t1", "spanID": parent}] if parent else []
+    tags = [{"key": key, "type": "string", "value": value} for key, value in ATTRIBUTES.items() if parent]
+    return {"traceID": "t1", "spanID": own, "operationName": own, "references": references, "tags": tags,
+            "startTime": 1_700_000_000_000_000, "duration": 1_000_000, "logs": []}  # fmt: skip
+
+
+def _console(own: str, parent: str | None) -> dict[str, Any]:
+    return {"name": own, "context": {"trace_id": "0xt1", "span_id": own}, "kind": "SpanKind.CLIENT",
+            "parent_id": parent, "start_time": BEGAN, "end_time": ENDED, "status": {"status_code": "UNSET"},
+            "attributes": ATTRIBUTES if parent else {}, "events": []}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "held"),
+    [
+        (_weave, lambda rows: "\n".join(map(json.dumps, rows))),
+        (_braintrust, json.dumps),
+        (_opik, lambda rows: json.dumps({"content": rows, "total": 2})),
+        (_zipkin, json.dumps),
+        (_jaeger, lambda rows: json.dumps({"data": [{"traceID": "t1", "spans": rows, "processes": {}}]})),
+        (_console, lambda rows: "\n".join(json.dumps(row, indent=4) for row in rows)),
+    ],
+)
+def test_spans_of_programs_without_a_format_of_their_own_are_one_trace(
+    tmp_path: Path, row: Callable[[str, str | None], dict[str, Any]], held: Callable[[list[dict[str, Any]]], str]
+) -> None:
+    (tmp_path / "a.json").write_text(held([row("shop", None), row("draft", "shop")]))
+    imported = import_traces([tmp_path / "a.json"], tmp_path, name="x")
+    assert (imported.formats, imported.spans, imported.traces, imported.unmapped) == (("spans",), 2, 1, ())
+    [stage] = imported.stages
+    assert (stage.type, stage.attempts, stage.seconds) == ("text", 1, 1.0)
+    [output] = rows(tmp_path / f"data/x/{stage.name}.jsonl")
+    assert output["value"] == "Yes"
+    assert "Tea?" in (tmp_path / "data/x/records.jsonl").read_text()
+    assert imported.references + imported.ratings == {_braintrust: 2, _opik: 1}.get(row, 0)
+
+
+LF_ROW = {"id": "o1", "trace_id": "t1", "type": "GENERATION", "start_time": "2024-01-02 03:04:05.000", "end_time": None,
+          "parent_observation_id": None, "name": "draft", "input": "Tea?", "output": "Yes", "level": "DEFAULT",
+          "usage_details": '{"input": 3}', "cost_details": '{"total": 0.5}', "provided_model_name": "big"}  # fmt: skip
+LF_SCORE = {"id": "s1", "traceId": "t1", "observationId": None, "name": "fine", "value": 1, "source": "ANNOTATION",
+            "dataType": "NUMERIC", "authorUserId": "ann"}  # fmt: skip
+ARTEFACT = {"spans": [{"name": "draft", "context": {"span_id": "0x1", "trace_id": "0x2"}, "parent_id": None,
+                       "start_time": 1, "end_time": 2, "events": [], "attributes": {
+                           "mlflow.traceRequestId": '"tr-1"', "mlflow.spanType": '"LLM"',
+                           "mlflow.spanInputs": '{"q": "Tea?"}', "mlflow.spanOutputs": json.dumps(REPLY)}}],
+            "request": "{}", "response": "{}"}  # fmt: skip
+OLD_SAMPLE = {"id": 1, "epoch": 1, "input": "Tea?", "target": "Yes", "messages": [], "score": {"value": "C"},
+              "output": {"model": "m", **REPLY}, "transcript": {"events": [], "content": {}}}  # fmt: skip
+FRAME = {
+    "name": ["draft"], "span_kind": ["LLM"], "parent_id": [None], "start_time": [BEGAN], "context.trace_id": ["t1"],
+    "context.span_id": ["s1"], "attributes.input.value": ["Tea?"], "attributes.output.value": ["Yes"],
+}  # fmt: skip
+FLAT = otlp_span("t1", "s1", "", "draft", 0, openinference__span__kind="LLM", input__value="Tea?", output__value="Yes")
+RUN = {"id": "r1", "trace_id": "r1", "run_type": "llm", "name": "draft", "inputs": {"input": "Tea?"},
+       "outputs": {"output": "Yes"}, "start_time": BEGAN, "end_time": ENDED}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "ratings"),
+    [
+        ("langfuse", [LF_ROW], 0),
+        ("langfuse", {"data": [{"id": "t1", "timestamp": BEGAN, "name": "x", "output": "Yes", "observations": []}]}, 0),
+        ("langfuse", [LF_ROW, LF_SCORE], 1),
+        ("mlflow", ARTEFACT, 0),
+        ("inspect", {"version": 1, "status": "success", "eval": {}, "samples": [OLD_SAMPLE]}, 1),
+        ("phoenix", FRAME, 0),
+        ("phoenix", {name: {"0": cells[0]} for name, cells in FRAME.items()}, 0),
+        ("phoenix", {"columns": list(FRAME), "index": [0], "data": [[cells[0] for cells in FRAME.values()]]}, 0),
+        ("phoenix", {"0": {name: cells[0] for name, cells in FRAME.items()}}, 0),
+        ("otlp", FLAT, 0),
+        ("otlp", {"batches": resource([FLAT])["resourceSpans"]}, 0),
+        ("otlp", {"trace": resource([FLAT])}, 0),
+        ("langsmith", {"runs": [RUN], "cursors": {"next": None}}, 0),
+        ("promptfoo", {"results": {"version": 1, "results": [
+            {"vars": {}, "prompt": {"raw": "Tea?"}, "success": True, "score": 1, "response": {"output": "Yes"}}
+        ]}}, 1),
+        ("table", {"test_cases": [{"input": "Tea?", "actual_output": "Yes"}]}, 0),
+    ],
+)  # fmt: skip
+def test_other_versions_and_other_covers_of_a_format_say_the_same(
+    tmp_path: Path, form: str, content: Any, ratings: int
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    imported = import_traces([tmp_path / "a.json"], tmp_path, name="x")
+    assert (imported.formats, imported.traces, imported.ratings, imported.unmapped) == ((form,), 1, ratings, ())
+    load(imported.cascade, environment={})
+    [stage] = imported.stages
+    assert rows(tmp_path / f"data/x/{stage.name}.jsonl")[0]["value"] == "Yes"

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.exchange.foreign import label_formats
-from stagegap.exchange.foreign.protocol import Leftovers, Object
+from stagegap.exchange.foreign.protocol import Leftovers, Object, objects
+from stagegap.exchange.rows import entries_of
 from stagegap.exchange.spans.atif import ATIF
 from stagegap.exchange.spans.batch import BATCH
+from stagegap.exchange.spans.foreign_spans import SPANS
 from stagegap.exchange.spans.inspect_log import INSPECT
 from stagegap.exchange.spans.langfuse import LANGFUSE_TRACES
 from stagegap.exchange.spans.langsmith import LANGSMITH
@@ -40,7 +42,8 @@ __all__ = [
 TRACE_FORMATS: Mapping[str, TraceFormat] = {
     form.name: form
     for form in (
-        OTLP, PHOENIX, LANGFUSE_TRACES, LANGSMITH, MLFLOW_TRACES, INSPECT, ATIF, PROMPTFOO, BATCH, MESSAGES, TABLE,
+        OTLP, PHOENIX, LANGFUSE_TRACES, LANGSMITH, MLFLOW_TRACES, INSPECT, ATIF, PROMPTFOO, BATCH, SPANS,
+        MESSAGES, TABLE,
     )
 }  # fmt: skip
 """By name; a file is of the first one that its first objects leave no doubt of."""
@@ -66,7 +69,10 @@ def format_of(path: Path, source: str | None = None) -> TraceFormat:
         raise ConfigurationError(f"There is no format of traces {source!r}. {near_names(source, forms)}")
     leftovers = Leftovers()
     first = first_of(path, ENOUGH, leftovers)
-    fitting = [form for form in forms.values() if form.is_certain(first)] or _mostly(first)
+    fitting, level = list[TraceFormat](), first
+    while level and not fitting:
+        fitting = [form for form in forms.values() if form.is_certain(level)] or _mostly(level)
+        level = [entry for value in level for entry in _inner(value)]
     if source is None and fitting:
         return fitting[0]
     form = forms.get(source or "")
@@ -89,12 +95,29 @@ def _mostly(first: Sequence[Object]) -> list[TraceFormat]:
     return sorted((form for form, n in counts.items() if n and 2 * n >= len(first)), key=lambda form: -counts[form])
 
 
+def _inner(value: Object) -> list[Object]:
+    """The objects that an object only holds together, as the page of an API or a data frame does."""
+    try:
+        return objects(entries_of(value))
+    except ValueError:
+        return []
+
+
+def _opened(value: Object, form: TraceFormat) -> list[Object]:
+    """The value, or what it holds together where that is of the format and the value itself is not."""
+    if form.is_certain([value]):
+        return [value]
+    inner = [entry for held in _inner(value) for entry in _opened(held, form)]
+    return inner if any(form.is_certain([entry]) for entry in inner) else [value]
+
+
 def items_of(paths: Sequence[Path], leftovers: Leftovers, source: str | None = None) -> Iterator[tuple[str, Item]]:
     """The name of its format and each span or opinion of the files, in their order. Raises: ConfigurationError."""
     forms = [(path, format_of(path, source)) for path in paths]
     apart = _Apart(leftovers)
     for path, form in forms:
-        items = form.read(values_of(path, leftovers), leftovers)
+        values = ((place, entry) for place, value in values_of(path, leftovers) for entry in _opened(value, form))
+        items = form.read(values, leftovers)
         for item in apart.items(items) if form.is_whole else items:
             yield form.name, item
 

@@ -43,6 +43,10 @@ def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
 
 
 def _sample(sample: Object, leftovers: Leftovers) -> Iterator[Item]:
+    older = inside(sample.get("transcript"))  # of 2024, whose only score had no name
+    if older or "score" in sample:
+        scores = {"score": sample["score"]} if inside(sample.get("score")) else {}
+        sample = {"events": older.get("events"), "attachments": older.get("content"), "scores": scores, **sample}
     epoch = sample.get("epoch")
     trace = text(sample.get("id")) + (f"/{epoch}" if epoch not in (None, 1) else "")
     attachments = inside(sample.get("attachments"))

@@ -27,34 +27,52 @@ from stagegap.exchange.spans.span import (
 from stagegap.model.record import Json
 
 _OBSERVATION = frozenset({"traceId", "type", "startTime"})
-_TRACE = frozenset({"id", "timestamp", "sessionId", "userId"})
+_SCORE = frozenset({"traceId", "name", "value", "source"})
+_TRACE = frozenset({"sessionId", "userId", "observations"})
+_SNAKE = frozenset({"trace_id", "session_id", "start_time", "bookmarked"})
+"""What rows of the export into a bucket have, whose names are written apart."""
 
 
-def _unwrapped(value: Object) -> list[Object]:
-    if isinstance(value.get("data"), Sequence) and not isinstance(value.get("data"), str):
-        return objects(value["data"])
-    return [value]
+def _camel(entry: Object) -> Object:
+    """The row of an export into a bucket under the names of the API; any other object as it is."""
+    if not entry.keys() & _SNAKE:
+        return entry
+    words = {key: key.split("_") for key in entry}
+    return {"".join([first, *map(str.title, more)]): entry[key] for key, (first, *more) in words.items()}
 
 
 def _is_certain(first: Sequence[Object]) -> bool:
-    entries = [entry for value in first for entry in _unwrapped(value)]
-    return bool(entries) and all(_is_ours(entry) for entry in entries)
+    entries = [_camel(entry) for entry in first]
+    return bool(entries) and all(_is_ours(entry) for entry in entries) and not all(map(_is_score, entries))
 
 
 def _is_ours(entry: Object) -> bool:
-    trace = inside(entry.get("trace")) or entry
-    return entry.keys() >= _OBSERVATION or trace.keys() >= _TRACE
+    return _is_observation(entry) or _is_trace(inside(entry.get("trace")) or entry) or _is_score(entry)
+
+
+def _is_observation(entry: Object) -> bool:
+    return entry.keys() >= _OBSERVATION and text(entry["type"]).isupper()
+
+
+def _is_trace(entry: Object) -> bool:
+    return "id" in entry and "timestamp" in entry and bool(entry.keys() & _TRACE) and not _is_score(entry)
+
+
+def _is_score(entry: Object) -> bool:
+    return entry.keys() >= _SCORE and "startTime" not in entry
 
 
 def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
     for place, value in values:
-        for entry in _unwrapped(value):
-            if not _is_ours(entry):
-                leftovers.add("Neither a trace nor an observation of Langfuse.", place)
-            elif entry.keys() >= _OBSERVATION:
-                yield from _observation(entry, root="")
-            else:
-                yield from _whole(entry)
+        entry = _camel(value)
+        if not _is_ours(entry):
+            leftovers.add("Neither a trace, an observation nor a score of Langfuse.", place)
+        elif _is_observation(entry):
+            yield from _observation(entry, root="")
+        elif _is_score(entry):
+            yield opinion(entry, text(entry["traceId"]))
+        else:
+            yield from _whole(entry)
 
 
 def _whole(entry: Object) -> Iterator[Item]:
@@ -98,11 +116,11 @@ def _fields(trace: Object) -> Mapping[str, Json]:
 
 
 def _observation(entry: Object, *, root: str) -> Iterator[Item]:
-    usage = inside(entry.get("usageDetails")) or inside(entry.get("usage"))
+    usage = inside(unpacked(entry.get("usageDetails"))) or inside(unpacked(entry.get("usage")))
     kind = SpanKind.CHAIN if entry.get("type") in ("SPAN", "EVENT") else kind_of(entry.get("type"))
     level, message = text(entry.get("level")), text(entry.get("statusMessage"))
     output = unpacked(unpacked_twice(entry.get("output")))
-    tree: Json = dict(entry)
+    tree: Json = {**entry, "costDetails": unpacked(entry.get("costDetails"))}
     yield Span(
         trace=text(entry.get("traceId")),
         id=text(entry.get("id")),
@@ -114,7 +132,7 @@ def _observation(entry: Object, *, root: str) -> Iterator[Item]:
         inputs=unpacked(unpacked_twice(entry.get("input"))),
         output=response_text(output) if kind is SpanKind.LLM else output,
         error=(message or "error") if level == "ERROR" else "",
-        model=text(entry.get("model")),
+        model=text(entry.get("model") or entry.get("providedModelName")),
         tokens_in=count_of(at(dict(usage), "input") or entry.get("promptTokens") or entry.get("inputUsage")),
         tokens_out=count_of(at(dict(usage), "output") or entry.get("completionTokens") or entry.get("outputUsage")),
         cost=cost_of(at(tree, "totalCost", "calculatedTotalCost", "costDetails.total")),

@@ -21,6 +21,7 @@ from stagegap.exchange.spans.span import (
     cost_of,
     count_of,
     instant,
+    single,
     unpacked,
 )
 from stagegap.model.record import Json
@@ -74,8 +75,8 @@ def _run(run: Object, trace: str, leftovers: Leftovers) -> Iterator[Item]:
         kind=kind,
         start=instant(run.get("start_time")),
         end=instant(run.get("end_time")),
-        inputs=_single(_plain(unpacked(run.get("inputs"))), _INPUTS),
-        output=_output(outputs, kind),
+        inputs=single(_plain(unpacked(run.get("inputs"))), _INPUTS),
+        output=_output(outputs),
         documents=documents_of(inside(outputs).get("documents")) if kind is SpanKind.RETRIEVER else (),
         error=text(run.get("error")) or ("error" if run.get("status") == "error" else ""),
         model=text(
@@ -123,27 +124,13 @@ _INPUTS = ("input", "messages", "question", "query")
 _OUTPUTS = ("output", "outputs", "answer", "result")
 
 
-def _single(value: Json, names: Sequence[str]) -> Json:
-    """What stands under the only key where that says nothing; a list of one conversation is the conversation."""
-    if isinstance(value, Mapping) and len(value) == 1:
-        [(key, item)] = value.items()
-        if key in names and (key in ("input", "messages", "output", "outputs") or isinstance(item, Mapping | list)):
-            value = unpacked(item)
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
-        return value[0]
-    return value
-
-
-def _output(outputs: Json, kind: SpanKind) -> Json:
+def _output(outputs: Json) -> Json:
     generations = inside(outputs).get("generations")
     first = generations[0] if isinstance(generations, list) and generations else None
     chosen = (objects(first) or objects(generations) or [{}])[0]
     if chosen:
         return answer_of(chosen.get("message")) or chosen.get("text")
-    value = _single(outputs, _OUTPUTS)
-    choices = objects(inside(value).get("choices"))
-    if kind is SpanKind.LLM and choices:
-        return answer_of(choices[0].get("message"))
+    value = single(outputs, _OUTPUTS)
     return None if value == {} else answer_of(value)
 
 
@@ -157,7 +144,7 @@ def _opinion(value: Object) -> Opinion:
         trace=text(value.get("trace_id")) or run,
         span=run,
         name=text(value.get("key")),
-        value=_single(correction, _OUTPUTS) if is_reference else score if score is not None else value.get("value"),
+        value=single(correction, _OUTPUTS) if is_reference else score if score is not None else value.get("value"),
         author=text(source.get("user_name") or source.get("user_id")) or kind,
         by="reference" if is_reference else _BY.get(kind, "code"),
         note=text(value.get("comment")),

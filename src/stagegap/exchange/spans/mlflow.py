@@ -21,11 +21,6 @@ _BY: Mapping[str, Literal["person", "model", "code"]] = {"HUMAN": "person", "LLM
 _ROW = frozenset({"trace_id", "spans", "trace_metadata"})
 
 
-def _unwrapped(value: Object) -> list[Object]:
-    inner = value.get("traces")
-    return objects(inner) if isinstance(inner, list) else [value]
-
-
 def _parts(value: Object) -> tuple[Object, Json]:
     """Information and spans of a trace; nothing of what is none."""
     whole = inside(unpacked(value.get("trace"))) or value
@@ -33,22 +28,24 @@ def _parts(value: Object) -> tuple[Object, Json]:
     data = inside(whole.get("data") or whole.get("trace_data"))
     if ("trace_id" in info or "request_id" in info) and "spans" in data:
         return info, data["spans"]
-    return (value, unpacked(value.get("spans"))) if value.keys() >= _ROW else ({}, None)
+    if value.keys() >= _ROW:
+        return value, unpacked(value.get("spans"))
+    spans = objects(value.get("spans"))  # the artefact of a trace, whose information stands in the tracking store
+    own = text(_loaded(inside(spans[0].get("attributes")).get("mlflow.traceRequestId"))) if spans else ""
+    return ({"trace_id": own}, value["spans"]) if own else ({}, None)
 
 
 def _is_certain(first: Sequence[Object]) -> bool:
-    entries = [entry for value in first for entry in _unwrapped(value)]
-    return 2 * sum(bool(_parts(entry)[0]) for entry in entries) > len(entries)
+    return 2 * sum(bool(_parts(entry)[0]) for entry in first) > len(first)
 
 
 def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
     for place, value in values:
-        for entry in _unwrapped(value):
-            info, spans = _parts(entry)
-            if info:
-                yield from _trace(info, spans)
-            else:
-                leftovers.add("No trace of MLflow: it has no information, or no spans.", place)
+        info, spans = _parts(value)
+        if info:
+            yield from _trace(info, spans)
+        else:
+            leftovers.add("No trace of MLflow: it has no information, or no spans.", place)
 
 
 def _trace(info: Object, spans: Json) -> Iterator[Item]:

@@ -99,8 +99,35 @@ def _hexadecimal(value: Json) -> Json:
     return [_hexadecimal(item) for item in value] if isinstance(value, list) else value
 
 
+_LISTS = (
+    "resourceSpans", "resource_spans", "batches", "scopeSpans", "scope_spans", "instrumentationLibrarySpans",
+    "instrumentation_library_spans",
+)  # fmt: skip
+"""Lists around spans, of OTLP as it is and was, and as Tempo's API answers."""
+_START = ("startTimeUnixNano", "start_time_unix_nano")
+
+
 def _is_certain(first: Sequence[Object]) -> bool:
-    return any("resourceSpans" in entry or "resource_spans" in entry for entry in first)
+    return any(_is_ours(value) for value in first)
+
+
+def _is_ours(value: Object) -> bool:
+    whole = inside(value.get("trace")) or value
+    return any(name in whole for name in _LISTS) or (
+        _either(value, *_START) is not None and _either(value, "traceId") is not None
+    )
+
+
+def _spans_in(value: Object) -> Iterator[Object]:
+    """The spans inside lists of resources and scopes; a span that stands by itself is its own."""
+    inner = next((value[name] for name in _LISTS if name in value), None)
+    if inner is not None:
+        for entry in objects(inner):
+            yield from _spans_in(entry)
+    elif "spans" in value:
+        yield from objects(value["spans"])
+    elif _either(value, *_START) is not None:
+        yield value
 
 
 def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
@@ -110,13 +137,8 @@ def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
             reason = f"{signal} hold no spans." if signal else "An object without resourceSpans is no OTLP."
             leftovers.add(reason, place)
             continue
-        for resource in objects(value.get("resourceSpans", value.get("resource_spans"))):
-            scopes = resource.get(
-                "scopeSpans", resource.get("scope_spans", resource.get("instrumentationLibrarySpans"))
-            )
-            for scope in objects(scopes):
-                for span in objects(scope.get("spans")):
-                    yield from _items(span, place, leftovers)
+        for span in _spans_in(inside(value.get("trace")) or value):
+            yield from _items(span, place, leftovers)
 
 
 def plain(value: Json) -> Json:

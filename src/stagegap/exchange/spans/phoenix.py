@@ -15,18 +15,10 @@ from stagegap.exchange.spans.span import Item, Opinion, Span, TraceFormat, Value
 from stagegap.model.record import Json
 
 
-def _unwrapped(value: Object) -> list[Object]:
-    for name in ("data", "spans"):
-        if isinstance(value.get(name), Sequence) and not isinstance(value.get(name), str):
-            return objects(value[name])
-    return [value]
-
-
 def _is_certain(first: Sequence[Object]) -> bool:
-    entries = [entry for value in first for entry in _unwrapped(value)]
-    return bool(entries) and all(
+    return bool(first) and all(
         "span_kind" in entry and (_ids(entry)[0] != "") and ("start_time" in entry or "startTime" in entry)
-        for entry in entries
+        for entry in first
     )
 
 
@@ -38,13 +30,12 @@ def _ids(entry: Object) -> tuple[str, str]:
 
 
 def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
-    for place, value in values:
-        for entry in _unwrapped(value):
-            trace, own = _ids(entry)
-            if not trace or not own:
-                leftovers.add("A span without trace or span id.", f"{place}: {text(entry.get('name'))!r}")
-                continue
+    for place, entry in values:
+        trace, own = _ids(entry)
+        if trace and own:
             yield from _items(entry, trace, own)
+        else:
+            leftovers.add("A span without trace or span id.", f"{place}: {text(entry.get('name'))!r}")
 
 
 def _items(entry: Object, trace: str, own: str) -> Iterator[Item]:

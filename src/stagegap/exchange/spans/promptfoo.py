@@ -24,7 +24,7 @@ from stagegap.exchange.spans.span import (
 )
 from stagegap.model.record import Json
 
-_RESULT = frozenset({"vars", "success", "prompt", "provider"})
+_RESULT = frozenset({"vars", "success", "prompt"})
 _MODELS = (
     "llm-rubric", "model-graded", "g-eval", "factuality", "answer-relevance", "context-", "select-best",
     "search-rubric", "conversation-relevance", "agent-rubric", "trajectory:",

@@ -164,7 +164,9 @@ def _part(part: Json) -> str | None:
 def answer_of(message: Json) -> Json:
     """What an assistant's message says: its text, or its calls of tools where it says nothing.
 
-    >>> answer_of({"role": "assistant", "content": "Yes"}), answer_of("Yes")
+    Of a response of a model with choices it is the first one's message.
+
+    >>> answer_of({"role": "assistant", "content": "Yes"}), answer_of({"choices": [{"message": {"content": "Yes"}}]})
     ('Yes', 'Yes')
     """
     if isinstance(message, Sequence) and not isinstance(message, str) and message:
@@ -172,6 +174,10 @@ def answer_of(message: Json) -> Json:
         return answer_of(last) if isinstance(last, Mapping) and ("content" in last or "parts" in last) else message
     if not isinstance(message, Mapping):
         return message
+    choices = message.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if isinstance(first, Mapping) and isinstance(first.get("message"), Mapping):
+        return answer_of(first["message"])
     if isinstance(message.get("messages"), list) and len(message) == 1:
         return answer_of(message["messages"])
     content = spoken(message.get("content", message.get("parts")))
@@ -181,6 +187,17 @@ def answer_of(message: Json) -> Json:
     if calls:
         return {"tool_calls": calls}
     return content if "content" in message or "parts" in message else message
+
+
+def single(value: Json, names: Sequence[str]) -> Json:
+    """What stands under the only key where that says nothing; a list of one conversation is the conversation."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        [(key, item)] = value.items()
+        if key in names and (key in ("input", "messages", "output", "outputs") or isinstance(item, Mapping | list)):
+            value = unpacked(item)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+        return value[0]
+    return value
 
 
 _OPPOSITES = (

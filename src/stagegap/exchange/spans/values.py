@@ -11,6 +11,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, TypeAlias, cast
@@ -18,7 +19,7 @@ from typing import IO, TypeAlias, cast
 import orjson
 
 from stagegap.exchange.foreign.protocol import Leftovers, Object
-from stagegap.exchange.rows import Problems, read_rows
+from stagegap.exchange.rows import Problems, read_rows, refuse_packed
 from stagegap.exchange.spans.otlp import is_packed, unpacked_messages
 from stagegap.model.record import Json
 from stagegap.stages.canonical import MAX_DEPTH, is_deeper
@@ -159,6 +160,7 @@ def _stream(stream: IO[bytes], leftovers: Leftovers, name: str) -> Found:
     head = stream.read(CHUNK)
     if is_packed(head):
         return unpacked_messages(stream, head, leftovers, name)
+    refuse_packed(head, Problems(Path(name)))
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         Problems(Path(name)).fail(None, "The file is UTF-16.", "Save it as UTF-8.")
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -253,10 +255,16 @@ def _loads(line: bytes) -> Json:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
         try:
-            value = json.loads(line.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_int=_short)
+            value = json.loads(
+                line.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_int=_short, parse_float=_finite
+            )
             return orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
         except (ValueError, RecursionError):
             return None
+
+
+def _finite(digits: str) -> float | None:
+    return number if isfinite(number := float(digits)) else None
 
 
 def _short(digits: str) -> int | str:
