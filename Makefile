@@ -3,6 +3,8 @@
 # folder of wheels on a Python with nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests start hundreds of processes: each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test setup browser format lint types layers docs tests slow bare lowest clean
 
