@@ -16,6 +16,7 @@ from stagegap.people.roster import (
     Standing,
     Work,
     assignments,
+    day,
     is_day,
     retired,
     roster_sheet,
@@ -36,10 +37,12 @@ def label(days_ago: float, queue: str = "q") -> Label:
     )  # fmt: skip
 
 
-def test_the_last_word_says_whether_somebody_has_stopped() -> None:
-    events = [event("return", 2.0), event("retire", 1.0), event("retire", 1.0, "bob"), event("assign", 3.0, "bob")]
+def test_the_last_word_says_whether_somebody_has_stopped_whatever_the_clock_does() -> None:
+    events = [event("retire", 2.0), event("return", 1.0), event("retire", 1.0, "bob"), event("assign", 3.0, "bob")]
     assert retired(events) == {"bob"}
-    assert retired([*events, event("retire", 4.0)]) == {"ann", "bob"}
+    assert retired([*events, event("retire", 0.0)]) == {"ann", "bob"}
+    assert assignments([event("assign", 9.0, queue="a"), event("excuse", 8.0, queue="a")]) == {}
+    assert day(1.7e12) == "9999-12-31", "a calendar has no later one"
 
 
 def test_assignments_hold_with_their_last_date_until_somebody_is_excused() -> None:

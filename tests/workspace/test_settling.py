@@ -71,6 +71,14 @@ def test_both_are_fine_widens_what_is_accepted_and_a_later_decision_replaces_it(
     assert [label.annotator for label in kept] == ["eve", "dan"], "the history is whole"
 
 
+def test_a_later_decision_counts_whatever_the_clock_does(project: Workspace) -> None:
+    record = project.people.settling("first", "topic").open[0]
+    decide(project, record, digest(Answer(value="other")))
+    with Workspace(project.folder, environment={}, clock=lambda: 1.0) as behind:
+        decide(behind, record, "neither", who="dan", key="n", value="parking")
+        assert reference(behind, record)[0] == ["parking"]
+
+
 def test_decision_sent_twice_is_one(project: Workspace) -> None:
     record = project.people.settling("first", "topic").open[0]
     decide(project, record, digest(Answer(value="other")))

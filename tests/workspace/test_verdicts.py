@@ -245,7 +245,8 @@ def test_reader_says_what_a_stage_should_have_answered_and_takes_it_back_with_th
     assert parts(label)[:2] == ("correct", output)
     assert [row.by for row in rows(project)] == ["readings"], "a correction where something went wrong is in no rate"
     undone = {"what": "verdict", "action": "undo", "record": record, "stage": "topic"}
-    project.readings.save("first", None, [{"id": "u", **undone}, {"id": "again", **undone}], "eve")
+    with Workspace(project.folder, environment={}, clock=lambda: 1.0) as behind:  # the clock was set back
+        behind.readings.save("first", None, [{"id": "u", **undone}, {"id": "again", **undone}], "eve")
     labels = project.store.labels("first", task="verdict")
     assert in_force(labels) == []
     project.readings.save("first", None, [{"id": "more", **undone}], "eve")

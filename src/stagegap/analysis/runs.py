@@ -18,8 +18,7 @@ from stagegap.analysis.views import Scorecard
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Provenance, Run
-from stagegap.model.wording import counted, listed, plural, sentence
-from stagegap.people.histories import instant
+from stagegap.model.wording import counted, instant, listed, plural, sentence
 from stagegap.stats.resample import resample
 from stagegap.stats.sequential import confidence_sequence
 from stagegap.tables import figures

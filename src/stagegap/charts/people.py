@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from html import escape
 
 from stagegap.analysis.views import Scorecard, StageRow
 from stagegap.charts.marks import Chart, Row, at, between
 from stagegap.model.queue import GuidelineVersion
-from stagegap.model.wording import counted
+from stagegap.model.wording import counted, instant
 from stagegap.people.disagreements import Decision
-from stagegap.people.histories import LabelHistory, OwnLabel, PastEvent, instant, when
+from stagegap.people.histories import LabelHistory, OwnLabel, PastEvent, when
 from stagegap.tables import figures
 
 
@@ -145,7 +144,7 @@ def _saw(event: PastEvent, rest: str) -> str:
 
 
 def _guideline(version: GuidelineVersion) -> str:
-    since = datetime.fromtimestamp(version.since, UTC)
+    since = instant(version.since)
     return (
         f"<details><summary>Guideline {escape(version.hash)}, used since {since:%Y-%m-%d %H:%M} UTC</summary>"
         f"<dl><dd>{escape(version.text)}</dd></dl></details>"

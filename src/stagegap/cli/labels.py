@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
@@ -171,6 +170,7 @@ def invitations(
     """List the links that `stagegap label --host` gave away, or take one back."""
     from stagegap.cli import printed
     from stagegap.cli.start import folder
+    from stagegap.people.roster import day
     from stagegap.ui import Access
 
     access = Access(folder())
@@ -180,15 +180,11 @@ def invitations(
         fields = ("id", "who", "made_at", "revoked_at")
         return printed.print_json([{name: getattr(row, name) for name in fields} for row in rows])
     for row in rows:
-        state = "holds" if row.revoked_at is None else f"taken back {_day(row.revoked_at)}"
-        printed.say(f"{row.id}  {row.who}  made {_day(row.made_at)}, {state}{' (now)' if row.id in ended else ''}")
+        state = "holds" if row.revoked_at is None else f"taken back {day(row.revoked_at)}"
+        printed.say(f"{row.id}  {row.who}  made {day(row.made_at)}, {state}{' (now)' if row.id in ended else ''}")
     if not rows:
         printed.say("Nobody is invited.")
     return printed.advise("stagegap label STAGE --as WHO --host ADDRESS")
-
-
-def _day(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
 
 
 def _fair(*, overlap: bool, swap: bool, following: bool, verdict: bool) -> str:

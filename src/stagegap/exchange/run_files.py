@@ -14,7 +14,7 @@ from stagegap.model.answer import Label, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.record import Json, Record
 from stagegap.model.units import Levels
-from stagegap.people.histories import instant
+from stagegap.model.wording import instant
 
 OUTPUT_COLUMNS: Mapping[str, Column] = {
     "record": Column.TEXT, "stage": Column.TEXT, "status": Column.TEXT, "value": Column.TEXT, "score": Column.NUMBER,

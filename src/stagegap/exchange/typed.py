@@ -14,12 +14,8 @@ from stagegap.exchange.records import identity
 from stagegap.exchange.rows import escaped
 from stagegap.model.cascade import WRITTEN, Kind
 from stagegap.model.record import Json, number_problem
+from stagegap.model.wording import EARLIEST, LATEST
 from stagegap.stages.canonical import parse_json
-
-LATEST = 253_402_300_799.0
-"""The end of the year 9999, beyond which no calendar goes."""
-EARLIEST = -62_135_596_800.0
-"""The begin of the year 1."""
 
 
 def seconds(value: Json) -> float | None:

@@ -1,10 +1,23 @@
-"""Numbers and counts as words of a sentence, and whole percents and points that add up on paper."""
+"""Numbers, counts and times as words of a sentence, and whole percents and points that add up on paper."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from stagegap.model.estimate import Estimate
+
+EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
+"""The first and the last second that a calendar holds: years 1 and 9999."""
+
+
+def instant(at: float) -> datetime:
+    """A stored time as a moment in UTC; one that no calendar holds, from an older store, as the last that it does.
+
+    >>> instant(1.7e12).year
+    9999
+    """
+    return datetime.fromtimestamp(min(max(at, EARLIEST), LATEST), UTC)
 
 
 def plural(noun: str, count: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from stagegap.model.answer import Answer, Label
@@ -13,6 +12,7 @@ from stagegap.model.cascade import Cascade
 from stagegap.model.notes import Seen
 from stagegap.model.queue import GuidelineVersion
 from stagegap.model.record import Json
+from stagegap.model.wording import instant
 from stagegap.people import verdicts
 from stagegap.people.disagreements import in_words
 from stagegap.people.references import fitting, how_settled, references
@@ -54,8 +54,6 @@ Deed = Literal[
     "answered", "corrected", "skipped", "took back", "withdrawn", "settled", "judged", "gave a verdict",
     "saw the answers",
 ]  # fmt: skip
-EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
-"""The first and the last second that a calendar holds: years 1 and 9999."""
 LONGEST = 2_000
 """Characters of an input that stand in a history; what was cut is counted."""
 
@@ -250,15 +248,6 @@ def _text(value: Json) -> str:
     return "\n".join(
         _offer({**candidate, "value": candidate["id"]}) for candidate in value if isinstance(candidate, Mapping)
     )
-
-
-def instant(at: float) -> datetime:
-    """A stored time as a moment in UTC; one that no calendar holds, from an older store, as the last that it does.
-
-    >>> instant(1.7e12).year
-    9999
-    """
-    return datetime.fromtimestamp(min(max(at, EARLIEST), LATEST), UTC)
 
 
 def when(at: float) -> str:

@@ -6,14 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Literal, get_args
 
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
 from stagegap.model.notes import PersonEvent
 from stagegap.model.queue import Progress
-from stagegap.model.wording import counted, listed
+from stagegap.model.wording import counted, instant, listed
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Sheet, Table
 
@@ -82,18 +82,18 @@ class Roster:
 
 
 def retired(events: Iterable[PersonEvent]) -> frozenset[str]:
-    """The people whose last word on it was that they have stopped."""
+    """The people whose last word on it was that they have stopped, by events in the order in which they were made."""
     last: dict[str, str] = {}
-    for event in sorted(events, key=lambda event: event.at):
+    for event in events:
         if event.action in ("retire", "return"):
             last[event.annotator] = event.action
     return frozenset(name for name, action in last.items() if action == "retire")
 
 
 def assignments(events: Iterable[PersonEvent]) -> dict[str, dict[str, Assignment]]:
-    """What each person was asked to do and was not excused from, by queue; the last date counts."""
+    """What each person was asked to do and was not excused from, by queue; the last event counts."""
     asked: dict[str, dict[str, Assignment]] = {}
-    for event in sorted(events, key=lambda event: event.at):
+    for event in events:
         if event.action == "assign":
             own = Assignment(queue=event.queue, due=event.due, by=event.by)
             asked.setdefault(event.annotator, {})[event.queue] = own
@@ -118,7 +118,7 @@ def standing(labels: Sequence[Label], *, is_retired: bool, has_to_do: bool, now:
 
 def day(at: float) -> str:
     """A point in time as its day, UTC: `2026-11-30`."""
-    return datetime.fromtimestamp(at, UTC).date().isoformat()
+    return instant(at).date().isoformat()
 
 
 def is_day(text: str) -> bool:

@@ -18,8 +18,7 @@ from stagegap.analysis.verdicts import verdicts_sheet
 from stagegap.analysis.views import Scorecard, StageDetail, gap_sheet
 from stagegap.charts.failures import SHOWN as GROUPS_SHOWN
 from stagegap.model.notes import OddityEvent
-from stagegap.model.wording import counted
-from stagegap.people.histories import instant
+from stagegap.model.wording import counted, instant
 from stagegap.report.page import page, part, rows_csv, section, small
 from stagegap.tables import figures
 from stagegap.tables.table import Row, Sheet, literal, table_markdown

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,7 @@ from typing import Literal
 import duckdb
 
 from stagegap.errors import StoreError, StoreNewer, StoreOlder, StoreVersion
+from stagegap.model.wording import instant
 from stagegap.store import events, labels, outputs, rows, runs
 from stagegap.store.attach import Attachment, Session, explained, quoted
 from stagegap.store.backup import PutBack, SecondCopies, put_back_all
@@ -130,7 +130,7 @@ def _waiting(journal: Journal, reason: str) -> Finding:
         return Finding(what="waiting", is_good=False, message=str(error))
     if not ops or since is None:
         return Finding(what="waiting", is_good=True, message="No write waits to be moved into the file.")
-    when = datetime.fromtimestamp(since, UTC)
+    when = instant(since)
     free = shutil.disk_usage(journal.path.parent).free
     why = f": {reason}" if reason else "."
     return Finding(

@@ -15,7 +15,7 @@ from streamlit.components.v2 import component
 from stagegap import charts
 from stagegap.errors import StagegapError
 from stagegap.model.run import Run
-from stagegap.people.histories import instant
+from stagegap.model.wording import instant
 from stagegap.ui import state
 
 if TYPE_CHECKING:

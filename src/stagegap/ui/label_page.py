@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from difflib import ndiff
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from stagegap.errors import StagegapError, StoreBusy
 from stagegap.model.answer import Label
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
+from stagegap.model.wording import instant
 from stagegap.people.card import guideline_hash, values_from_label
 from stagegap.people.histories import MOST, OwnLabel
 from stagegap.people.judgements import values_of_judgement
@@ -227,7 +228,7 @@ def _values(queue: Queue, item: QueueItem, label: Label) -> dict[str, Json]:
 def _changed(change: GuidelineChange | None) -> dict[str, Any] | None:
     if change is None:
         return None
-    day = datetime.fromtimestamp(change.since, UTC)
+    day = instant(change.since)
     lines = ndiff(change.before.splitlines(), change.now.splitlines())
     return {"day": f"{day.day} {day:%b}", "lines": [[line[0], line[2:]] for line in lines if line[0] in "+-"]}
 

@@ -338,14 +338,17 @@ class People:
         """Store decisions as labels of their own; sent twice, it is stored once. Raises: ConfigurationError."""
         answers = [event for event in events if event.get("action") == "label"]
         items = self._items(queue, [str(event.get("record")) for event in answers])
-        in_force = latest(self._store.labels(queue.cascade, stage=queue.stage))
+        stored = self._store.labels(queue.cascade, stage=queue.stage)
+        in_force, decided = latest(stored), adjudications(stored)
         labels: list[Label] = []
         for event in answers:
             record = str(event.get("record"))
             if record not in items:
                 raise ConfigurationError(f"The queue of stage {queue.stage!r} has no record {record!r}.")
             people = list(in_force.get((record, queue.stage), {}).values())
-            at = self._clock()
+            before = decided.get((record, queue.stage))
+            # A later decision counts whatever the clock does: they are ordered by time.
+            at = max(self._clock(), before.at if before else 0.0)
             labels.append(
                 adjudication(event, people, queue, items[record], annotator=annotator, at=at, verified=verified)
             )

@@ -252,12 +252,14 @@ class Readings:
         cascade, record, stage = self._cascade(run), str(event.get("record") or ""), str(event.get("stage") or "")
         if stage not in corrigible(cascade):
             raise ConfigurationError(f"What is right at {stage!r} can't be said in a box: the Label page asks for it.")
+        own = self._store.labels(run.cascade, stage=stage, annotator=who, record=record, task="verdict")
+        # The later one counts whatever the clock does: they are ordered by time.
+        at = max([at, *(other.at for other in own)])
         label = Label(
             id=str(event["id"]), record=record, stage=stage, annotator=who, answer=None, action="undo", at=at,
             run=run.id, targeted=True, verified=verified, task="verdict",
         )  # fmt: skip
         if event.get("action") == "undo":
-            own = self._store.labels(run.cascade, stage=stage, annotator=who, record=record, task="verdict")
             if any(other.run == run.id and not other.queue for other in verdicts.in_force(own)):
                 yield label
             return
