@@ -14,7 +14,7 @@ import planted
 from stagegap.analysis.gains import Gains, along, ceiling_of
 from stagegap.analysis.verdict import Contest, contest, outlook
 from stagegap.stats.resample import Resamples, resample
-from stagegap.stats.sequential import DECIDES, evidence_of_lead
+from stagegap.stats.significance import DECIDES, evidence_of_lead
 from stagegap.stats.spread import Clusters
 from uneven import JUDGING, Sizes
 

@@ -26,8 +26,7 @@ from stagegap.stats.judge import rogan_gladen_point
 from stagegap.stats.paired import mcnemar
 from stagegap.stats.raters import dawid_skene
 from stagegap.stats.sample_size import errors_to_separate_shares, records_for_mean_difference
-from stagegap.stats.sequential import e_value
-from stagegap.stats.significance import benjamini_hochberg, benjamini_yekutieli, bonferroni, holm
+from stagegap.stats.significance import benjamini_hochberg, benjamini_yekutieli, bonferroni, e_value, holm
 from stats.textbook_agreement import cohen_kappa, fleiss_kappa, pair_of, ratings_of, raw_agreement
 
 TABLES = Path(__file__).parents[2].parent / "shared" / "acceptance" / "published-tables.json"

@@ -23,7 +23,7 @@ from stagegap.analysis.scorecard import scorecard
 from stagegap.analysis.views import StageRow, from_json, to_json
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Expectation
-from stagegap.stats.sequential import e_value
+from stagegap.stats.significance import e_value
 from versions import Versions, evidence, side
 
 BASE = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.7, "C": 0.9})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from stagegap.stats.alternative import agreeing, alternative_test, closeness
+from stagegap.stats.raters import agreeing, alternative_test, closeness
 
 
 def simulated(judge_care: float, *, n: int = 120, seed: int = 0):

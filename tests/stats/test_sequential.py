@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagegap.stats.sequential import (
+from stagegap.stats.significance import (
     confidence_sequence,
     e_value,
     evidence_of_lead,

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from stagegap.model.record import Json
 from stagegap.tables.content import MOST_NODES, compact, compared, content
-from stagegap.tables.node import Node
-from stagegap.tables.prose import markdown
+from stagegap.tables.prose import Node, markdown
 
 CHAT = [
     {"role": "system", "content": "Be brief."},

@@ -20,9 +20,9 @@ from stagegap.model.wording import plural, why_missing
 from stagegap.people.agreement import ChanceCorrected, Share, chance_corrected, prevalence, uncorrected
 from stagegap.people.disagreements import Weighed, weighed
 from stagegap.people.judgements import SYSTEM, Judging, judgements_in_force, ratings_of
-from stagegap.stats.alternative import FEWEST_ANNOTATORS, AlternativeTest, alternative_test
 from stagegap.stats.intervals import mean_of
 from stagegap.stats.judge import ppi_mean, rogan_gladen
+from stagegap.stats.raters import FEWEST_ANNOTATORS, AlternativeTest, alternative_test
 from stagegap.stats.resample import RESAMPLES
 from stagegap.stats.spread import Clusters
 from stagegap.tables import figures

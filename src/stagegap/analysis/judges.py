@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.wording import counted, plural, why_missing
 from stagegap.stats.agreement import alpha_bootstrap
-from stagegap.stats.alternative import agreeing, alternative_test, closeness
 from stagegap.stats.correlation import correlations
 from stagegap.stats.intervals import mean_of
 from stagegap.stats.judge import (
@@ -24,6 +23,7 @@ from stagegap.stats.judge import (
     ppi_rate,
     rogan_gladen,
 )
+from stagegap.stats.raters import agreeing, alternative_test, closeness
 from stagegap.stats.spread import Clusters
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit

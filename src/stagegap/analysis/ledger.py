@@ -15,7 +15,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Expectation
 from stagegap.model.wording import plural
 from stagegap.stats.intervals import mean_t, wilson
-from stagegap.stats.sequential import e_value
+from stagegap.stats.significance import e_value
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Entry, Figure, Sheet, Table

@@ -21,7 +21,7 @@ from stagegap.model.wording import counted, listed, plural, ranks, sentence
 from stagegap.stats.paired import direction
 from stagegap.stats.resample import RESAMPLES, resample
 from stagegap.stats.sample_size import Budget, Chance, Promise, detectable_difference
-from stagegap.stats.sequential import DECIDES, evidence_of_lead
+from stagegap.stats.significance import DECIDES, evidence_of_lead
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Figure, Sheet, Table

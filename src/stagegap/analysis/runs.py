@@ -20,7 +20,7 @@ from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Provenance, Run
 from stagegap.model.wording import counted, instant, listed, plural, sentence
 from stagegap.stats.resample import resample
-from stagegap.stats.sequential import confidence_sequence
+from stagegap.stats.significance import confidence_sequence
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Entry, Sheet, Table

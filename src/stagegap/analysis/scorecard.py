@@ -12,8 +12,7 @@ from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import StageFaults, declared_slices, failure_rows, failures_of, groups_of, slice_rows
 from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, alone_gains, ceiling_of, gains, outcome_bounds, staircase
 from stagegap.analysis.human_level import HumanLevel, human_level
-from stagegap.analysis.outcomes import OtherOutcome
-from stagegap.analysis.undecided import StrictRule, StrictStage
+from stagegap.analysis.outcomes import OtherOutcome, StrictRule, StrictStage
 from stagegap.analysis.verdict import Facts, contest, outlook, verdict
 from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow, StairStep
 from stagegap.attribution.ceiling import Ceiling

@@ -15,10 +15,9 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 import numpy as np
 
 from stagegap.analysis.judges import JudgeRow, judged_parts
-from stagegap.analysis.outcomes import OtherOutcome, others_table
+from stagegap.analysis.outcomes import OtherOutcome, StrictRule, others_table, undecided_parts
 from stagegap.analysis.repeats import PassesOfK, RepeatNoise, noise_table, passes_table
 from stagegap.analysis.troubles import Trouble
-from stagegap.analysis.undecided import StrictRule, undecided_parts
 from stagegap.analysis.verdicts import VerdictRow, verdict_parts
 from stagegap.model.estimate import Bounds, Estimate, unmeasured
 from stagegap.model.wording import counted, listed

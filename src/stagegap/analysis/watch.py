@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stagegap.analysis.checks import CheckResult
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.wording import counted, listed, plural, sentence
-from stagegap.stats.sequential import likeliest_start, restarted_evidence, running_mean
+from stagegap.stats.significance import likeliest_start, restarted_evidence, running_mean
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Entry, Sheet, Table

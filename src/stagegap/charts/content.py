@@ -18,8 +18,7 @@ from stagegap.charts.marks import packaged, style
 from stagegap.model.media import Media
 from stagegap.model.record import Json
 from stagegap.tables import content as shapes
-from stagegap.tables.node import Node
-from stagegap.tables.prose import differing
+from stagegap.tables.prose import Node, differing
 from stagegap.tables.table import Sheet, Table
 
 Element: TypeAlias = "str | list[str | dict[str, str] | Element]"

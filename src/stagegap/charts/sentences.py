@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from stagegap.analysis.undecided import undecided_sentences
+from stagegap.analysis.outcomes import undecided_sentences
 from stagegap.analysis.views import Scorecard, StageDetail
 from stagegap.charts.content import coded
 from stagegap.charts.failures import SHOWN

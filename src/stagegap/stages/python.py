@@ -24,11 +24,10 @@ from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, check_for, output_identity, plain
 from stagegap.stages.aside import Aside, Place
 from stagegap.stages.attachments import with_paths
-from stagegap.stages.caller import ASYNC_CALLER, Caller, TimeIsUp
 from stagegap.stages.canonical import digest
 from stagegap.stages.code import Code, call_remarks, count_remark
 from stagegap.stages.failures import Away, Tries, is_unavailable
-from stagegap.stages.function import UserFunction, error_text, function_at
+from stagegap.stages.function import ASYNC_CALLER, Caller, TimeIsUp, UserFunction, error_text, function_at
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.protocol import Answered, Inputs, Reply, Unavailable, is_batch
 from stagegap.stages.settings import Block, Points, Remark, Text

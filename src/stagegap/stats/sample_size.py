@@ -19,7 +19,7 @@ from stagegap.stats.distributions import (
     normal_quantile,
     t_quantile,
 )
-from stagegap.stats.sequential import DECIDES
+from stagegap.stats.significance import DECIDES
 from stagegap.stats.spread import Clusters, distinct, spread
 
 Floats = NDArray[np.float64]

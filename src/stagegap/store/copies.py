@@ -1,4 +1,4 @@
-"""Outputs that one run takes over from another: which can be had, and their copies, made inside DuckDB."""
+"""Outputs that one run takes over from another: which can be had, how the journal names them, and their copies."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
-from stagegap.model.answer import Status
-from stagegap.model.run import Carry
-from stagegap.store import rows
-from stagegap.store.attach import Session
+from stagegap.model.answer import Output, Status
+from stagegap.model.record import Record
+from stagegap.model.run import Carried, Carry
+from stagegap.store import outputs, rows, runs
+from stagegap.store.attach import Attachment, Session
 from stagegap.store.events import applied
-from stagegap.store.journal import Op
+from stagegap.store.journal import Journal, Op
 from stagegap.store.outputs import CACHEABLE
+from stagegap.store.records import CHUNK, pack, set_digest
 from stagegap.store.runs import identify
+
+if TYPE_CHECKING:
+    from stagegap.store.drain import Drainer
+
 
 MOST_OUTPUTS = 120
 """Of one record: as many as the bits of a number tell apart."""
@@ -168,3 +174,55 @@ def _wanted(repeats: Mapping[str, int]) -> tuple[list[str], list[int], list[int]
     """Names, outputs a record, and the place of the first of them among the bits of a record."""
     numbers = list(repeats.values())
     return [rows.plain(name) for name in repeats], numbers, [0, *accumulate(numbers[:-1])]
+
+
+class Carrying:
+    """The part of a store that takes outputs over; the same errors as `Store`."""
+
+    def __init__(self, journal: Journal, file: Attachment, drainer: Drainer) -> None:
+        self._journal = journal
+        self._file = file
+        self._drainer = drainer
+
+    def sources(self, cascade: str, name: str, *, limit: int) -> list[tuple[str, str]]:
+        """The facts of that name of the newest runs that have any output: id of the run, JSON text."""
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            return runs.facts_of_runs_with_outputs(session, cascade, name, limit)
+
+    def carry(self, run: str, carry: Carry, records: Sequence[str], /) -> Carried:
+        """Take over what can be had of these records; durable when this returns. Raises: NotFound."""
+        everything = frozenset(range(len(records)))
+        if sum(carry.repeats.values()) > MOST_OUTPUTS:
+            return Carried(left=everything)
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            offer = choose(session, run, carry, records)
+        if offer is None:
+            return Carried(left=everything)
+        self._journal.append("carry", [offer.op])
+        self._drainer.wake(len(offer.op[1]))
+        return Carried(left=everything - offer.places, counts=offer.counts)
+
+    def look(self, carry: Carry, records: Sequence[str], /) -> Carried:
+        """What `carry` would take over; nothing is. Raises: NotFound."""
+        everything = frozenset(range(len(records)))
+        if sum(carry.repeats.values()) > MOST_OUTPUTS:
+            return Carried(left=everything)
+        with self._file.reading() as session:
+            offer = choose(session, carry.source, carry, records)
+        return (
+            Carried(left=everything) if offer is None else Carried(left=everything - offer.places, counts=offer.counts)
+        )
+
+    def known_set(self, members: Sequence[Record], /) -> str:
+        """The digest of these records where a run was made of the very same ones, else empty."""
+        starts = range(0, len(members), CHUNK)
+        digest = set_digest([pack(members[start : start + CHUNK]) for start in starts])
+        with self._file.reading() as session:
+            return digest if session.rows("select 1 from record_set where digest = ?::uuid limit 1", digest) else ""
+
+    def carried(self, carry: Carry, stage: str, records: Sequence[str], /) -> Sequence[Output]:
+        """What the earlier run answered at a stage for records that were taken over from it."""
+        with self._file.reading() as session:
+            return outputs.of_records(session, carry.source, carry.cell, stage, records)

@@ -24,12 +24,12 @@ from stagegap.store.attach import Attachment, Locks, Session
 from stagegap.store.backup import SecondCopies
 from stagegap.store.calls import Calls, Claims, past_calls
 from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
+from stagegap.store.copies import Carrying
 from stagegap.store.drain import Drainer
 from stagegap.store.failures import Failing
 from stagegap.store.journal import Journal, salvaged
 from stagegap.store.migrate import Schema
 from stagegap.store.records import Origins
-from stagegap.store.takeovers import Carrying
 from stagegap.store.views import Views
 
 if TYPE_CHECKING:

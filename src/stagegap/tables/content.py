@@ -15,8 +15,7 @@ from typing import cast
 from stagegap.model.media import Media, media_of
 from stagegap.model.record import Json
 from stagegap.model.wording import counted
-from stagegap.tables.node import Node, folded, text
-from stagegap.tables.prose import pieces, prose
+from stagegap.tables.prose import Node, folded, pieces, prose, text
 
 ROOM = 2_400
 """Characters of a text that stand open."""
