@@ -7,6 +7,8 @@ from playwright.sync_api import Browser
 
 from charts import hostile
 from stagegap import charts
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Sheet, Table
 
 MEASURE = """() => {
     const problems = []
@@ -85,6 +87,7 @@ NO_CHART = {
     "WHICH": "a heading",
     "template": "a page",
     "which_number": "sentences",
+    "coded": "words",
     "vega": "a specification",
     "knob_title": "a word",
     "rank": "words",
@@ -139,3 +142,19 @@ def test_no_two_texts_overlap_and_nothing_leaves_its_frame(browser: Browser, wid
     problems = page.evaluate(MEASURE)
     page.close()
     assert problems[:40] == [], f"{len(problems)} in all"
+
+
+@pytest.mark.parametrize("width", [420, 1440])
+def test_table_of_many_columns_fits_a_phone_and_says_what_each_figure_is(browser: Browser, width: int) -> None:
+    names = ("Version of the stage", "Calls", "Good at the end, points", "Tokens saved", "Decision")
+    columns = tuple(Column(name=name, unit=Unit.TEXT) for name in names)
+    row = ("retrieve " + "x" * 60, "1,234,567", "+12.3 (-10.0 to 30.1)", "400", "not worse, and 30% cheaper")
+    html = charts.tables_html(Sheet(parts=(Table(columns=columns, rows=(row,), title="What may be cheaper"),)))
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_content(f'<meta name="viewport" content="width=device-width"><style>{charts.style()}</style>{html}')
+    frame = page.locator(".sheet")
+    widths = frame.evaluate("e => [e.scrollWidth, e.clientWidth]")
+    assert widths[0] <= widths[1]
+    assert page.get_by_role("cell", name="+12.3").is_visible()
+    assert page.get_by_role("columnheader", name="Tokens saved").count() == 1
+    page.close()

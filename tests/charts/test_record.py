@@ -6,7 +6,7 @@ import math
 
 from stagegap.analysis.failures import Confusion
 from stagegap.analysis.record_view import Difference, Mark, RecordView, Shown, StageBlock
-from stagegap.charts import Manner, confusion_table, record_blocks, record_fields
+from stagegap.charts import Manner, confusion_table, record_blocks, record_fields, record_flow
 
 EVIL = "<script>alert(1)</script>"
 
@@ -26,7 +26,7 @@ def drawn(marked: bool = True, **fields: object) -> str:
 def test_block_names_stage_badge_score_and_people() -> None:
     html = drawn()
     assert '<h3>1 draft <span class="badge strong">first fault</span> <small>score 50%</small></h3>' in html
-    assert "Saw body: record.body" in html
+    assert "Saw the record&#x27;s body" in html
     assert "<h4>Reference <small>ab, one answer</small></h4>" in html
 
 
@@ -45,6 +45,19 @@ def test_items_carry_sign_and_word() -> None:
     assert '<li class="extra"><b aria-hidden="true">+</b> b <small>extra</small></li>' in html
     assert '<li class="missing"><b aria-hidden="true">−</b> c <small>missing</small></li>' in html
     assert "Missing: c. Extra: b." in html
+
+
+def test_answers_to_the_items_of_a_list_are_read_as_a_chat_and_the_list_is_folded() -> None:
+    saw = (("call", "record.calls"), ("body", "record.body"), ("team", "route"))
+    turns = '[{"role": "Coder", "name": "1", "content": "print(<b>)"}, {"role": "Boss", "name": "2", "content": ""}]'
+    view = RecordView(
+        record="r", fields=(("calls", "[1,\n2]"), ("body", "Hello you")), lists=frozenset({"calls"}),
+        blocks=(block(saw=saw, turns=turns, system="[]"),),
+    )  # fmt: skip
+    html = record_flow(view)
+    assert html.index("body") < html.index("<summary>calls, item by item</summary>")
+    assert '<div class="vr">Coder <small>1</small></div><div class="vp">print(&lt;b&gt;)</div>' in html
+    assert "Saw the record&#x27;s body · call: record.calls · team: route" in html
 
 
 def test_attempts_are_folded_and_what_they_say_is_text() -> None:

@@ -41,7 +41,15 @@ answered = st.builds(
 
 
 def material(*said: Label, outputs: tuple[Output, ...] = (), with_answers: bool = False) -> Material:
-    return Material(cascade=CASCADE, run="v1", records=RECORDS, outputs=outputs, labels=said, with_answers=with_answers)
+    return Material(
+        cascade=CASCADE,
+        run="v1",
+        at=1_700_000_000.0,
+        records=RECORDS,
+        outputs=outputs,
+        labels=said,
+        with_answers=with_answers,
+    )
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
@@ -156,7 +164,7 @@ def test_run_that_went_out_as_spans_comes_back_as_the_same_outputs(tmp_path: Pat
                    error="" if n else "late"),
             Output(record=record.id, stage="price", status=Status.SKIPPED),
         ]  # fmt: skip
-    whole = Material(cascade=CASCADE, run="v1", records=records, outputs=outputs, labels=())
+    whole = Material(cascade=CASCADE, run="v1", at=1_700_000_000.0, records=records, outputs=outputs, labels=())
     assert write_for("otlp", tmp_path / name, whole).rows == 16
     imported = import_traces([tmp_path / name], tmp_path, name="x")
     assert (imported.formats, imported.traces, imported.unmapped) == (("otlp",), 16, ())
@@ -168,6 +176,7 @@ def test_run_that_went_out_as_spans_comes_back_as_the_same_outputs(tmp_path: Pat
         back = rows(tmp_path / f"data/x/{stage}.jsonl")
         assert [(row["status"], row["value"]) for row in back] == [(str(o.status), o.value) for o in own]
         assert [row.get("error", "") for row in back] == [output.error for output in own]
+        assert {round(row["latency_ms"] or 0) for row in back} == {round(own[0].latency_ms or 0)}
     kept = rows(tmp_path / "data/x/records.jsonl")
     assert [(row["body"], row["session"]) for row in kept] == [(f"mail {n}", f"c{n // 2}") for n in range(16)]
 

@@ -15,6 +15,7 @@ import odd_screens
 from odd_noticing import EVIL, Said, noticing, planted_screen
 from stagegap import report
 from stagegap.analysis import views as codec
+from stagegap.analysis.codes import codes_sheet
 from stagegap.analysis.views import Scorecard
 from ui import views
 
@@ -78,6 +79,17 @@ def test_numbers_can_be_read_back_from_the_file() -> None:
     assert block is not None
     assert codec.from_json(Scorecard, block[1]) == codec.from_json(Scorecard, codec.to_json(card))
     assert json.loads(block[1])["run"] == "v14"
+
+
+def test_what_people_read_is_a_section_of_its_own_and_says_what_it_rests_on() -> None:
+    read = views.read()
+    html = report.html(views.scorecard(), records=False, read=read)
+    assert f"<h2>{codes_sheet(read).headline}</h2>" in html
+    assert '<td role="cell" data-head="First wrong at">retrieve</td>' in html
+    assert "A fair sample of v14, read by 1 reader" in html
+    assert report.html(views.scorecard(), records=False, read=replace(read, n=0)) == report.html(
+        views.scorecard(), records=False
+    )
 
 
 def test_at_most_25_failures_are_shown() -> None:

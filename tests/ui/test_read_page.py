@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Copied
-from stagegap.ui.read_page import given, store
+from stagegap.ui.read_page import WAITS, given, store
 from stagegap.workspace import Workspace
 from stagegap.workspace.foundation import write_starter
 from ui import pages
@@ -68,7 +68,11 @@ def test_last_reading_can_be_taken_back_after_a_reload(started: Workspace) -> No
     ]
     stored, troubles = store(started, "first", "v1", events, who="ab", verified=False)
     assert stored == ["c1", "g1"]
-    assert troubles == ["A record is read, skipped or taken back, not 'burn'."]
+    assert troubles == [f"{WAITS} A record is read, skipped or taken back, not 'burn'."]
+    wrong = {"id": "v1", "what": "verdict", "action": "label", "record": record, "stage": "topic", "value": "nowhere"}
+    stored, troubles = store(started, "first", "v1", [wrong], who="ab", verified=False)
+    assert stored == ["v1"], "what is no answer of the stage is none on the next try"
+    assert troubles[0].startswith(f"Not kept of {record}: 'nowhere' is no answer of the stage")
     after = given(started, "first", "v1", who="ab", acknowledged=stored)
     assert after["last"]["record"] == record
     assert after["last"]["own"] == {"verdict": "fail", "stage": "topic", "note": ""}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stagegap.analysis.codes import CodesView, ReadRecord, ReadRun, codes_view
 from stagegap.analysis.views import (
     Bounds,
     FailureRow,
@@ -16,6 +17,8 @@ from stagegap.analysis.views import (
     Verdict,
 )
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.people.codebook import codebook
+from stagegap.people.readings import in_force
 
 NOT_YET = "not measured: double-label 40 records"
 
@@ -215,3 +218,20 @@ def bounded() -> Scorecard:
     )
     why = unmeasured("not measured: recorded outputs can't be run again")
     return replace(full, bounds=found, ceiling=why, stages=tuple(replace(stage, gain=why) for stage in full.stages))
+
+
+def read() -> CodesView:
+    """40 records that one person read: a quarter fails at retrieve, for one reason."""
+    rows = tuple(
+        ReadRecord(
+            record=f"m{n}", unit=f"m{n}", place=n, stage="" if n % 4 else "retrieve",
+            codes=frozenset() if n % 4 else frozenset({"two topics"}),
+        )
+        for n in range(40)
+    )  # fmt: skip
+    run = ReadRun(run="v14", fair=rows, looked_up=())
+    stages = ("route", "retrieve", "draft")
+    view = codes_view(
+        run, [], in_force(()), codebook(()), key="r", cascade="support_email", noun="mail", stages=stages, seed=1
+    )
+    return replace(view, readers=("ab",))

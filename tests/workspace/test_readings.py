@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +35,31 @@ def test_sample_holds_every_record_once_in_an_order_that_a_later_run_has_too(wor
     workspace.runs.new(None)
     assert names(workspace, "ab") == first
     assert [queue.purpose for queue in workspace.store.queues("first")] == ["read", "read"]
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_traces_of_agents_are_read_whole_whichever_stage_takes_them_apart(tmp_path: Path, is_whole: bool) -> None:
+    """The first stage has an output of each turn and none of a trace; where all are so, turns say which traces ran."""
+    turns = [{"role": "Coder", "content": "print(1)"}, {"role": "Boss", "content": "1, thanks"}]
+    traces = [{"id": f"t{n}", "question": "1?", "history": turns[: 1 + n % 2]} for n in range(5)]
+    (tmp_path / "team.jsonl").write_text("".join(json.dumps(trace) + "\n" for trace in traces), "utf-8")
+    with Workspace.open(tmp_path) as workspace:
+        imported = workspace.runs.import_traces([tmp_path / "team.jsonl"])
+        file = tmp_path / "pipelines" / "team.yaml"
+        if not is_whole:
+            file.write_text(
+                re.sub(r"  answer:.*", "outcome: {score: step.accuracy}\n", file.read_text(), flags=re.DOTALL)
+            )
+        workspace.runs.new(imported.cascade)
+        sitting = workspace.readings.sitting("team", None, "ab", ahead=9)
+        assert sorted(item.record for item in sitting.items) == [f"t{n}" for n in range(5)]
+        kept = workspace.runs.kept_scorecard("team", None)
+        assert kept is not None
+        assert kept.view.n_records == 5
+    view = next(item.view for item in sitting.items if item.record == "t1")
+    assert view is not None
+    assert [turn["role"] for turn in json.loads(view.blocks[0].turns)] == ["Coder", "Boss"]
+    assert dict(view.fields)["question"] == "1?"
 
 
 def test_record_is_handed_out_as_it_flowed_and_without_what_is_held_to_be_right(workspace: Workspace) -> None:

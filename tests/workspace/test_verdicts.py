@@ -276,6 +276,9 @@ def test_correction_that_no_reader_can_make_is_refused(project: Workspace, chang
         (OutputType(kind=Kind.BOOLEAN), "yes", True),
         (OutputType(kind=Kind.BOOLEAN), "perhaps", None),
         (OutputType(kind=Kind.TEXT), "We open at 10.", "We open at 10."),
+        (OutputType(kind=Kind.LIST), " one\n\ntwo ", ["one", "two"]),
+        (OutputType(kind=Kind.LABELS, values=("red", "blue")), "blue\nred", ["red", "blue"]),
+        (OutputType(kind=Kind.LABELS, values=("red", "blue")), "green", None),
     ],
 )
 def test_what_a_reader_types_is_a_value_of_the_stage_or_refused(output: OutputType, text: str, value: Json) -> None:

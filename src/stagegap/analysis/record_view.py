@@ -156,6 +156,9 @@ class StageBlock:
     """What came back, where that is not the answer itself."""
     documents: tuple[Shown, ...] = ()
     """Those that the system's answer and the reference name."""
+    turns: str = ""
+    """Of a stage that takes the items of a list: its answers as a chat in JSON, each said by the item's role, tool or
+    text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +170,8 @@ class RecordView:
     """Name and text, as plain text."""
     blocks: tuple[StageBlock, ...]
     run: str = ""
+    lists: frozenset[str] = frozenset()
+    """Fields whose items stages take one by one, so that they stand beside the answers."""
 
 
 def record_view(
@@ -186,6 +191,9 @@ def record_view(
     return RecordView(
         record=record.id,
         run=run,
+        lists=frozenset(
+            stage.each.name for stage in cascade.stages if stage.each is not None and stage.each.origin == "record"
+        ),
         fields=tuple((name, _cut(text_of(value), LONGEST_FIELD)) for name, value in record.fields.items()),
         blocks=tuple(
             _block(
@@ -251,7 +259,29 @@ def _block(
             )
             if name in documents
         ),
+        turns=_turns(stage, record, outputs, value),
     )
+
+
+def _turns(stage: Stage, record: Record, outputs: Mapping[str, Output], answers: Json) -> str:
+    """The answers to the items of a list, by whom or to what each was said; empty where there is no such list."""
+    if stage.each is None or not isinstance(answers, Sequence) or isinstance(answers, str):
+        return ""
+    output = outputs.get(stage.each.name)
+    items = record.fields.get(stage.each.name) if stage.each.origin == "record" else output and output.value
+    if not isinstance(items, Sequence) or isinstance(items, str) or len(items) != len(answers):
+        return ""
+    said = [
+        {"role": _speaker(item), "name": str(number), "content": "" if answer is None else _cut(text_of(answer))}
+        for number, (item, answer) in enumerate(zip(items, answers, strict=True), start=1)
+    ]
+    return json.dumps(said, ensure_ascii=False)
+
+
+def _speaker(item: Json) -> str:
+    name = (item.get("role") or item.get("tool")) if isinstance(item, Mapping) else None
+    text = name if isinstance(name, str) else " ".join(text_of(item).split())
+    return text if len(text) <= SHORT else f"{text[: SHORT - 1].rstrip()}…"
 
 
 def _named(value: Json, is_items: bool) -> list[str]:

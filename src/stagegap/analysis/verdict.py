@@ -342,7 +342,9 @@ def _next_step(facts: Facts) -> str:
         )
     if facts.is_recorded:
         return "Only a run of the stages themselves would tell more."
-    return f"Label {plural(facts.noun, 2)} at {_where(facts)}, or import references, then run again."
+    nouns = plural(facts.noun, 2)
+    first = "" if facts.labelled else f"Read whole {nouns} first, which needs no label (`stagegap app`, page Read). "
+    return f"{first}Label {nouns} at {_where(facts)}, or import references, then run again."
 
 
 def _where(facts: Facts) -> str:

@@ -23,7 +23,7 @@ from stagegap.charts.content import (
 )
 from stagegap.charts.marks import Chart, Mark, Row, at, between
 from stagegap.model.notes import Failure, FailurePage
-from stagegap.model.wording import counted, plural, sentence
+from stagegap.model.wording import counted, listed, plural, sentence
 from stagegap.people.codebook import CodeRow, CodeTally
 from stagegap.tables import figures
 
@@ -46,10 +46,14 @@ def record_fields(view: RecordView, manner: Manner = PLAIN) -> str:
 
 
 def _fields(view: RecordView, manner: Manner) -> str:
+    """Long ones as what they are, short ones in a line; lists whose items stand beside the answers are folded."""
     short = [(name, text) for name, text in view.fields if text and not is_long(text)]
     drawn = "".join(
-        f'<p class="field">{escape(name)}</p><div class="v">{value_html(text, manner)}</div>'
-        for name, text in view.fields
+        f'<details class="saw"><summary>{escape(name)}, item by item</summary><div class="v">'
+        f"{value_html(text, manner)}</div></details>"
+        if name in view.lists
+        else f'<p class="field">{escape(name)}</p><div class="v">{value_html(text, manner)}</div>'
+        for name, text in sorted(view.fields, key=lambda field: field[0] in view.lists)
         if is_long(text)
     )
     line = " · ".join(f"{escape(name)} {escape(manner.gate(text))}" for name, text in short)
@@ -80,7 +84,9 @@ def record_flow(view: RecordView, manner: Manner = PLAIN) -> str:
 
 
 def _answer(block: StageBlock, manner: Manner) -> str:
-    """What the system answered, with nothing beside it; documents by their titles."""
+    """What the system answered, with nothing beside it; documents by their titles, answers to items as a chat."""
+    if block.turns:
+        return f'<div class="ans v">{value_html(block.turns, manner)}</div>'
     if block.kind == "items" and block.documents:
         marks = [Difference("same", item) for item in block.system.split(", ")]
         return _items(marks, {document.id: document for document in block.documents})
@@ -103,8 +109,10 @@ def _block(position: int, block: StageBlock, how: Drawing) -> str:
 def _saw(block: StageBlock) -> str:
     if not block.saw:
         return ""
-    inputs = " · ".join(f"{escape(name)}: {escape(text)}" for name, text in block.saw)
-    return f'<p class="saw">Saw {inputs}</p>'
+    fields = [name for name, text in block.saw if text == f"record.{name}"]
+    whole = [f"the record's {listed(fields)}"] if fields else []
+    inputs = " · ".join([*whole, *(f"{name}: {text}" for name, text in block.saw if name not in fields)])
+    return f'<p class="saw">Saw {escape(inputs)}</p>'
 
 
 def _call(block: StageBlock) -> str:

@@ -64,8 +64,9 @@ def write_report(
     noticing = workspace.oddities.current(card.cascade, card.run)
     if form == "md":
         return _written(path, report.markdown(card, oddities=noticing))
+    read = workspace.runs.attribution(card.cascade, card.run).codes()
     if not disclosed.records:
-        bare = report.html(card, records=False, oddities=noticing) if form == "html" else None
+        bare = report.html(card, records=False, oddities=noticing, read=read) if form == "html" else None
         return _written(path, bare or report.numbers_json(card, oddities=noticing))
     examples = report.odd_examples(noticing)
     waiting = workspace.failures.open_records(card.cascade, _listed(card) | examples)
@@ -81,7 +82,7 @@ def write_report(
     remark = _revealed(workspace, card.cascade, card.run, visible, card.noun)
     remark = remark or hidden.among({*report.failures_at(card), *examples}).left_out(card.noun)
     pictures = workspace.inlined(card.cascade, {*listed, *report.odd_examples(strange)}) if disclosed.media else None
-    text = report.html(safe, records=True, left_out=remark, oddities=strange, pictures=pictures)
+    text = report.html(safe, records=True, left_out=remark, oddities=strange, pictures=pictures, read=read)
     return _written(path, text, records=len(listed), remark=remark)
 
 

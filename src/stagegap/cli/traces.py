@@ -38,8 +38,8 @@ def import_traces(
     if as_json:
         return printed.print_json(import_json(imported))
     printed.draw_sheet(import_sheet(imported))
-    label = f"stagegap label {imported.stages[-1].name} --as NAME"
-    return printed.advise(*(["stagegap app", label] if run else [f"stagegap run {imported.cascade}"]))
+    read = ("stagegap app (page Read: no label is needed)", "stagegap show codes")
+    return printed.advise(*(read if run else (f"stagegap run {imported.cascade}",)))
 
 
 def import_sheet(imported: ImportedTraces) -> Sheet:

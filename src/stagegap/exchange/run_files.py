@@ -66,6 +66,8 @@ class Material:
 
     cascade: Cascade
     run: str
+    at: float
+    """When the run began, in seconds since 1970."""
     records: Sequence[Record]
     outputs: Sequence[Output]
     """The system's, of all stages."""
@@ -300,7 +302,7 @@ def _otlp(material: Material, labels: Sequence[Label]) -> Iterator[Row]:
         trace = sha256(
             f"{material.cascade.name} {material.run} {record.id}".encode("utf-8", "surrogatepass")
         ).hexdigest()
-        clock = min((output.at for output in outputs if output.at), default=1.0)
+        clock = min((output.at for output in outputs if output.at), default=material.at)
         begin, end = clock, clock
         spans: list[Json] = []
         last = next((output.value for output in outputs if output.stage == material.cascade.outcome.stage), None)

@@ -108,6 +108,11 @@ class Levels:
         return len(self.paths[stage])
 
     @property
+    def whole(self) -> str | None:
+        """The first stage that takes records, so that every record of a run has an output there; None without one."""
+        return next((stage for stage, path in self.paths.items() if not path), None)
+
+    @property
     def is_flat(self) -> bool:
         """True where no stage fans out."""
         return not self.align

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stagegap import charts, redaction
 from stagegap.analysis import views
+from stagegap.analysis.codes import CodesView, codes_sheet
 from stagegap.analysis.judges import judged_sheet
 from stagegap.analysis.outcomes import others_sheet
 from stagegap.analysis.record_view import RecordView
@@ -66,17 +67,20 @@ def html(
     stage: str | None = None,
     oddities: Noticing | None = None,
     pictures: charts.Pictures | None = None,
+    read: CodesView | None = None,
 ) -> str:
     """The whole report as one HTML document; without `records` it holds no text of a record.
 
     `stage` is the one whose failures are explained, by default that of `explained`. `left_out` says what was
-    taken out by `without` and `without_words`, and for whom. `pictures` hold themselves. Same view, same bytes.
+    taken out by `without` and `without_words`, and for whom. `pictures` hold themselves; `read` is what
+    people say who read whole records. Same view, same bytes.
     """
     strange = charts.oddity_list(nameless(oddities), records=records, pictures=pictures) if oddities else ""
     strange += charts.trials(oddities.screen) if oddities else ""
     chosen = stage or explained(scorecard)
     why = _why(scorecard, chosen, left_out=left_out, pictures=(pictures or {}) if records else None)
-    parts = [*head(scorecard, chosen), *why, *_rest(scorecard, strange)]
+    codes = _said(codes_sheet(read)) if read is not None and (read.n or read.looked_up) else ""
+    parts = [*head(scorecard, chosen), codes, *why, *_rest(scorecard, strange)]
     return page(scorecard.verdict.headline, parts, data=_data(scorecard, chosen, records=records))
 
 

@@ -173,8 +173,8 @@ def seconds(length: float) -> str:
 def printed(value: float, unit: Unit) -> str:
     """Value in its unit, a dash where it is NaN.
 
-    >>> printed(0.5476, Unit.SHARE), printed(0.5476, Unit.POINTS), printed(12345, Unit.COUNT)
-    ('55%', '+55', '12,345')
+    >>> printed(0.5476, Unit.SHARE), printed(0.5476, Unit.POINTS), printed(12345, Unit.COUNT), printed(400, Unit.NUMBER)
+    ('55%', '+55', '12,345', '400')
     """
     if math.isnan(value):
         return MISSING
@@ -198,7 +198,7 @@ def printed(value: float, unit: Unit) -> str:
         case Unit.FLAG:
             return "yes" if value else "no"
         case Unit.NUMBER | Unit.TEXT:
-            return number(value)
+            return number(value, 0 if abs(value) >= 100 else 2)
 
 
 def between(low: float, high: float, unit: Unit = Unit.POINTS) -> str:

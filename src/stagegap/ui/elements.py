@@ -110,7 +110,7 @@ def lead(*, caution: str, summary: str, stage: str | None, basis: str, advice: s
     """Write the sentences under the verdict, what to know before it first, the finding marked."""
     html = charts.emphasised(summary, stage=stage).replace("<em>", f"<em {_MARK}>")
     small = "".join(
-        f'<p style="margin:0;font-size:0.9em;opacity:0.9">{escape(text)}</p>' for text in (basis, advice) if text
+        f'<p style="margin:0;font-size:0.9em;opacity:0.9">{charts.coded(text)}</p>' for text in (basis, advice) if text
     )
     first = f'<p style="margin:0 0 0.5rem"><b>{escape(caution)}</b></p>' if caution else ""
     streamlit.html(f'{first}<p style="margin:0 0 0.5rem">{html}</p>{small}')

@@ -8,10 +8,13 @@ from urllib.parse import urlencode
 import streamlit
 
 from stagegap import charts, report
+from stagegap.analysis.codes import codes_sheet
 from stagegap.analysis.judges import judged_sheet
 from stagegap.analysis.outcomes import others_sheet
 from stagegap.analysis.verdicts import verdicts_sheet
 from stagegap.analysis.views import Scorecard
+from stagegap.model.wording import plural
+from stagegap.tables.table import Sheet
 from stagegap.ui import choice, elements, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
@@ -91,6 +94,13 @@ def draw(workspace: Workspace) -> None:
     )
     choice.say_if_elsewhere(opened)
     choice.strips(workspace, scorecard)
+    read = codes_sheet(workspace.runs.attribution(opened.cascade, scorecard.run).codes())
+    query = urlencode({"cascade": scorecard.cascade, "run": scorecard.run})
+    nouns = plural(scorecard.noun, 2)
+    if not scorecard.labels_seq and not scorecard.system.is_measured:
+        sentence = "Reading needs no label." if read.tables else "Begin by reading: it needs no label."
+        elements.link(sentence, f"Read whole {nouns}", f"read?{query}")
+        return _draw_read(read)
     choice.next_labels(workspace, scorecard)
     stages = [stage.stage for stage in scorecard.stages]
     why, no_stage = state.chosen("why", stages, report.explained(scorecard))
@@ -103,11 +113,19 @@ def draw(workspace: Workspace) -> None:
         judged_sheet(scorecard.judges, scorecard.noun),
         verdicts_sheet(scorecard.verdicts, scorecard.noun),
     )
+    _draw_read(read)
     for sheet in sheets:
         if sheet.parts:
             streamlit.header(sheet.headline, anchor=False)
             elements.sheet(sheet.headline, sheet)
     return draw_below_why(scorecard)
+
+
+def _draw_read(read: Sheet) -> None:
+    """Draw what people say who read whole records; nothing where nobody has."""
+    if read.tables:
+        streamlit.header(elements.plain(read.headline), anchor=False)
+        elements.sheet("codes", read)
 
 
 def _charts(scorecard: Scorecard, why: str | None) -> None:

@@ -10,7 +10,7 @@ import streamlit
 
 from stagegap import charts
 from stagegap.analysis.codes import codes_sheet
-from stagegap.errors import StagegapError
+from stagegap.errors import ConfigurationError, StagegapError
 from stagegap.model.notes import Severity
 from stagegap.model.record import Json
 from stagegap.model.run import RunStatus
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 AHEAD = 4
 """Records that the page holds ahead, so that going on waits for nobody; few, as it is noted that they were seen."""
+WAITS = "Not saved yet, and kept on this device:"
 
 
 @streamlit.fragment
@@ -39,7 +40,7 @@ def draw_reader(workspace: Workspace, cascade: str, run: str, who: str, verified
     on_outbox = partial(_take_in, workspace, cascade, run, who, verified, key)
     elements.reader(key, data, on_outbox=on_outbox, on_show=partial(_show, workspace, cascade, run, who, key))
     for trouble in state.troubles(key):
-        note(f"Not saved yet, and kept on this device: {trouble}")
+        note(trouble)
 
 
 def given(
@@ -69,7 +70,9 @@ def given(
         "acknowledged": list(acknowledged),
         "progress": {"done": sitting.done, "passed": sitting.passed, "total": sitting.total},
         "longest": LONGEST,
-        "corrects": {stage: {"values": list(values) if values else None} for stage, values in sitting.corrects.items()},
+        "corrects": {
+            stage: {"values": list(box.values) or None, "many": box.is_many} for stage, box in sitting.corrects.items()
+        },
     }
 
 
@@ -96,15 +99,22 @@ def _take_in(workspace: Workspace, cascade: str, run: str, who: str, verified: b
 def store(
     workspace: Workspace, cascade: str, run: str, events: Sequence[Mapping[str, Json]], *, who: str, verified: bool
 ) -> tuple[list[str], list[str]]:
-    """Store events one by one, so that one that can't be stored holds up no other; give ids stored, and reasons."""
+    """Store events one by one, so that one that can't be stored holds up no other; give ids done with, and reasons.
+
+    A correction that is no answer of its stage is none on a later try either: it is said, and done with.
+    """
     stored: list[str] = []
     troubles: list[str] = []
     for event in events:
         try:
             workspace.readings.save(cascade, run, [event], who, verified=verified)
             stored.append(str(event["id"]))
+        except ConfigurationError as error:
+            is_hopeless = event.get("what") == "verdict"
+            stored += [str(event["id"])] if is_hopeless else []
+            troubles.append(f"Not kept of {event.get('record')}: {error}" if is_hopeless else f"{WAITS} {error}")
         except StagegapError as error:
-            troubles.append(str(error))
+            troubles.append(f"{WAITS} {error}")
     return stored, list(dict.fromkeys(troubles))
 
 
@@ -124,9 +134,9 @@ def draw(workspace: Workspace) -> None:
     run, is_unknown = state.chosen("run", list(runs), next(iter(runs), None))
     if run is None:
         streamlit.title("Nothing to read yet", anchor=False)
-        return note("`stagegap run` makes a run, `stagegap tools import-traces` takes one in: no label is needed.")
+        return note("`stagegap run` makes a run, `stagegap import FILE` takes recorded traces in: no label is needed.")
     who, verified = identity.known()
-    head, right = streamlit.columns(choice.widths(opened), vertical_alignment="top")
+    head, right = streamlit.columns([1.4, 1], vertical_alignment="top")
     with head:
         elements.question("Did it end well, and if not, which stage went wrong first?")
     with right, streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
@@ -156,7 +166,7 @@ def draw_codebook(workspace: Workspace, cascade: str, run: str, who: str, verifi
     view = workspace.runs.attribution(cascade, run).codes()
     sheet = codes_sheet(view)
     with streamlit.container(horizontal=True, vertical_alignment="center"):
-        streamlit.header(elements.plain(sheet.headline), anchor=False, width="content")
+        streamlit.header(elements.plain(sheet.headline), anchor="what-went-wrong", width="content")
         streamlit.button("Count again")
     if outcome := state.outcome():
         note(outcome)

@@ -37,6 +37,7 @@ def of_run(workspace: Workspace, scorecard: Scorecard, stage: str | None = None)
     waiting = workspace.failures.open_records(scorecard.cascade, listed | examples)
     safe = report.without(scorecard, waiting.records)
     strange = report.without_words(odd, waiting.records) if odd else None
+    read = workspace.runs.attribution(scorecard.cascade, scorecard.run).codes()
     count = counted(len(report.shown_records(safe, stage)), "failure")
     left_out = waiting.among({*report.failures_at(scorecard, stage), *examples}).left_out(scorecard.noun)
     return Offer(
@@ -51,13 +52,14 @@ def of_run(workspace: Workspace, scorecard: Scorecard, stage: str | None = None)
             stage=stage,
             oddities=strange,
             pictures=workspace.inlined(scorecard.cascade, report.shown_records(safe, stage)) if records else None,
+            read=read,
         ),
         unblinding=_unblinding(
             workspace,
             scorecard.run,
             waiting.among({*report.shown_records(scorecard, stage), *examples}),
             scorecard,
-            lambda said: report.html(scorecard, records=True, left_out=said, stage=stage, oddities=odd),
+            lambda said: report.html(scorecard, records=True, left_out=said, stage=stage, oddities=odd, read=read),
         ),
         json=report.numbers_json(scorecard, oddities=strange),
         csv=report.numbers_csv(scorecard),

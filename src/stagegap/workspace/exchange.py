@@ -147,6 +147,7 @@ def export_for(store: Store, run: Run, cascade: Cascade, path: Path, *, program:
     material = Material(
         cascade=cascade,
         run=run.name,
+        at=run.started_at,
         records=run_records(store, run, cascade),
         outputs=list(_outputs(store, run, cascade)),
         labels=store.labels(cascade.name),

@@ -67,8 +67,11 @@ def outputs_of_record(store: Store, run: Run, cascade: Cascade, record: Record) 
 
 def run_records(store: Store, run: Run, cascade: Cascade) -> list[Record]:
     """The records that a run was made on, as they were then where the run kept that."""
-    levels, first = Levels.of(cascade), cascade.stages[0].name
-    made = {record_of(levels, first, output.record) for output in store.outputs(run.id, SYSTEM, first)}
+    levels = Levels.of(cascade)
+    told_by = [levels.whole] if levels.whole is not None else list(cascade.names)
+    made = {
+        record_of(levels, stage, output.record) for stage in told_by for output in store.outputs(run.id, SYSTEM, stage)
+    }
     made_from = read(store, run.id)
     then = store.origins.records(made_from.records_digest) if made_from else store.records(cascade.name)
     return [record for record in then if record.id in made]

@@ -17,6 +17,7 @@ from stagegap.model.notes import CodeEvent, Reading
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Run
+from stagegap.model.units import Levels
 from stagegap.people import verdicts
 from stagegap.people.codebook import Code, Codebook, code_event, codebook
 from stagegap.people.forms import typed_number
@@ -25,6 +26,7 @@ from stagegap.people.readings import in_force, next_records, reading_event
 from stagegap.stages.acceptance import Rejected, accept
 from stagegap.workspace.failures import Failures
 from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.provenance import run_records
 from stagegap.workspace.scorecards import wanted_of
 
 SAMPLE = 2_000
@@ -71,8 +73,8 @@ class ReadSitting:
     """Of those that are done."""
     total: int
     book: Codebook
-    corrects: Mapping[str, tuple[str, ...]]
-    """Stages whose answer can be put right in a box, with the values of a closed set."""
+    corrects: Mapping[str, Box]
+    """Stages whose answer can be put right."""
 
 
 class Readings:
@@ -114,7 +116,11 @@ class Readings:
             places: list[int] = np.random.default_rng(SEED).permutation(of)[:SAMPLE].tolist()
             return places
 
-        names = self._store.failing.sampled(wanted_of(self._store, run, cascade), chosen)
+        if Levels.of(cascade).whole is None:  # no stage has an output of every record
+            known = sorted(record.id for record in run_records(self._store, run, cascade))
+            names = [known[place] for place in chosen(len(known))]
+        else:
+            names = self._store.failing.sampled(wanted_of(self._store, run, cascade), chosen)
         queue = Queue(
             id=uuid.uuid4().hex,
             cascade=run.cascade,
@@ -341,29 +347,52 @@ class Readings:
 YES_NO = {"yes": True, "no": False}
 
 
-def corrigible(cascade: Cascade) -> Mapping[str, tuple[str, ...]]:
-    """Stages whose answer a reader can put right in a box, with the values of a closed set."""
-    values = {Kind.LABEL: None, Kind.BOOLEAN: tuple(YES_NO), Kind.TEXT: (), Kind.TRANSCRIPT: (), Kind.NUMBER: ()}
-    return {
-        stage.name: stage.output.values if closed is None else closed
-        for stage in cascade.stages
-        if stage.each is None and stage.output.kind in values
-        for closed in (values[stage.output.kind],)
-    }
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where a reader says what a stage should have answered."""
+
+    values: tuple[str, ...] = ()
+    """Of a closed set."""
+    is_many: bool = False
+    """Several of them, or one text a line."""
+
+
+def corrigible(cascade: Cascade) -> Mapping[str, Box]:
+    """Stages whose answer a reader can put right in a box."""
+    boxes = {stage.name: _box(stage.output) for stage in cascade.stages if stage.each is None}
+    return {name: box for name, box in boxes.items() if box is not None}
+
+
+def _box(output: OutputType) -> Box | None:
+    match output.kind:
+        case Kind.LABEL:
+            return Box(output.values)
+        case Kind.BOOLEAN:
+            return Box(tuple(YES_NO))
+        case Kind.TEXT | Kind.TRANSCRIPT | Kind.NUMBER:
+            return Box()
+        case Kind.LABELS:
+            return Box(output.values, is_many=True)
+        case Kind.LIST if output.schema is None:
+            return Box(is_many=True)
+        case _:
+            return None
 
 
 def typed_correction(output: OutputType, text: str) -> Json:
-    """What was typed or chosen, as a value of the type. Raises: ConfigurationError."""
+    """What was typed or chosen, several one a line, as a value of the type. Raises: ConfigurationError."""
     value: Json = YES_NO.get(text) if output.kind is Kind.BOOLEAN else text
     try:
         if output.kind is Kind.NUMBER:
             value = typed_number(text)
-        accepted = accept(output, value, frozenset())
+        if output.kind in (Kind.LABELS, Kind.LIST):
+            value = [line.strip() for line in text.splitlines() if line.strip()]
+        accepted = accept(output, value, ())
         if isinstance(accepted, Rejected):
             raise ValueError(accepted.reason)
     except ValueError as error:
         raise ConfigurationError(f"{text!r} is no answer of the stage: {error}") from None
-    return value
+    return accepted.value
 
 
 def _codes_of(book: Codebook, who: str, run: str) -> dict[tuple[str, str], list[str]]:

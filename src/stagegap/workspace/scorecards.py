@@ -187,6 +187,7 @@ def outcome_cells(cascade: Cascade) -> tuple[str, ...]:
 def wanted_of(store: Store, run: Run, cascade: Cascade) -> Wanted:
     """What is read of a run for views that look into labelled records alone."""
     from stagegap.model.cascade import Kind
+    from stagegap.model.units import Levels
     from stagegap.store import Wanted
     from stagegap.workspace.provenance import read
 
@@ -194,7 +195,7 @@ def wanted_of(store: Store, run: Run, cascade: Cascade) -> Wanted:
     return Wanted(
         run=run.id,
         records=made_from.records_digest if made_from else None,
-        first=cascade.stages[0].name,
+        first=Levels.of(cascade).whole or cascade.stages[0].name,
         stages=cascade.names,
         split=cascade.evaluate,
         rankings=tuple(

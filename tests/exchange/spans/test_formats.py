@@ -178,6 +178,8 @@ def test_chat_has_replies_and_tools_and_a_team_has_steps_by_role(tmp_path: Path)
     assert (spans[0].fields, opinions[0].value) == ({"topic": "tea"}, "Tea.")
     team = {"history": [USER, {"role": "Web (thought)", "content": "hm"}, {"role": "Boss", "content": "ok"}],
             "mistake_step": "1", "mistake_reason": "wrong page"}  # fmt: skip
+    named = {"history": [{"role": "user", "name": "Coder", "content": "hm"}, *team["history"][1:]], "question": "Tea?"}
+    assert [span.inputs for span in read(write(tmp_path / "c.jsonl", named))[0][:1]] == [{"question": "Tea?"}]
     spans, opinions, _ = read(write(tmp_path / "b.jsonl", team))
     assert [(span.name, span.role) for span in spans[1:]] == [("step", "Web"), ("step", "Boss"), ("all_steps", "")]
     assert [(opinion.span, opinion.name, opinion.value, opinion.note) for opinion in opinions] == [

@@ -95,7 +95,7 @@ def _conversation(value: Object, turns: Sequence[Object], trace: str, leftovers:
         id="conversation",
         name="conversation",
         kind=SpanKind.AGENT,
-        inputs=_asked(own, first, system=None if is_team else system, is_chain=is_chain),
+        inputs=_asked(own, first, system=None if is_team else system, is_chain=is_chain, is_team=is_team),
         output=end if end is not None else spans[-1].output if spans else None,
         session=text(value.get("session_id") or value.get("session")),
         user=text(value.get("user_id")),
@@ -115,9 +115,12 @@ def _end(own: dict[str, Json]) -> Json:
     return answer if answer is not None or not right else right[0]
 
 
-def _asked(own: dict[str, Json], first: Object, *, system: Json, is_chain: bool) -> Json:
+def _asked(own: dict[str, Json], first: Object, *, system: Json, is_chain: bool, is_team: bool) -> Json:
+    """What went into the whole; where agents talk to each other, the file's own question before any agent's turn."""
     if is_chain:
         return {"input": own.pop("input", own.pop("question", ""))}
+    if is_team and text(own.get("question")):
+        return {"question": own.pop("question")}
     return {"question": _said(first), **({"system": system} if system else {})}
 
 

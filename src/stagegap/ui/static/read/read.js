@@ -92,7 +92,7 @@ class Reader {
   next() {
     this.begin(this.waiting.shift() ?? null)
     this.paint()
-    this.box.scrollIntoView({ block: "start" })
+    if (this.handled.size || this.skipped.size) this.box.scrollIntoView({ block: "start" })
     this.attend()
   }
 
@@ -333,7 +333,11 @@ class Reader {
     return element("div", { class: "top" },
       element("b", {}, `${progress.done.toLocaleString("en")} read`),
       element("span", {}, `${progress.passed.toLocaleString("en")} passed; a fair sample of ${progress.total.toLocaleString("en")} ${nouns}`),
-      element("span", { class: "saved", role: "status" }, waits ? `${waits} not saved yet` : "All saved"))
+      element("span", { class: "saved", role: "status" }, waits ? `${waits} not saved yet` : "All saved"),
+      ...(progress.done ? [element("a", { href: "#what-went-wrong", onclick: event => {
+        event.preventDefault()
+        document.getElementById("what-went-wrong")?.scrollIntoView()
+      } }, "What went wrong so far")] : []))
   }
 
   panel() {
@@ -427,13 +431,18 @@ class Reader {
     if (!form) return []
     const text = `What ${this.stage} should have answered (optional)`
     const take = event => {
-      this.right = event.target.value
+      this.right = form.values && form.many ? [...event.target.selectedOptions].map(option => option.value).join("\n") : event.target.value
       this.keepDraft()
     }
     const attributes = { class: "right", "data-f": "right", "aria-label": text, oninput: take }
+    if (form.values && form.many) {
+      const chosen = new Set(this.right.split("\n"))
+      const options = form.values.map(value => element("option", { value, ...(chosen.has(value) ? { selected: "" } : {}) }, value))
+      return [element("p", { class: "quiet" }, text), element("select", { ...attributes, multiple: "", size: String(Math.min(6, options.length)) }, ...options)]
+    }
     const box = form.values
       ? element("select", attributes, element("option", { value: "" }, text), ...form.values.map(value => element("option", { value }, value)))
-      : element("textarea", { ...attributes, rows: "2", placeholder: text })
+      : element("textarea", { ...attributes, rows: form.many ? "3" : "2", placeholder: form.many ? `${text}, one a line` : text })
     box.value = this.right
     return [box]
   }
