@@ -34,7 +34,7 @@ def test_curve_of_escalation_is_a_frame_with_intervals() -> None:
     frame = shown.to_frame()
     assert frame.figure.tolist() == ["score", "gain", "dollars a record", "extra dollars a record"]
     assert frame.low.tolist()[:2] == [0.4, 0.4]
-    assert "<td>50% (40 to 60)</td>" in shown._repr_html_()
+    assert ">50% (40 to 60)</td>" in shown._repr_html_()
 
 
 def test_empty_ledger_has_its_sentence() -> None:

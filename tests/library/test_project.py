@@ -75,7 +75,7 @@ def test_every_view_draws_itself_escaped_and_without_scripts(project: Project, n
 
 def test_figures_carry_interval_and_n(project: Project) -> None:
     text = project.groups("reply")._repr_html_()
-    assert re.search(r"<td>60% \(\d+ to \d+\)</td>", text)
+    assert re.search(r"<td[^>]*>60% \(\d+ to \d+\)</td>", text)
     assert "−30 points" in project.compare("v1", "v2").sentences[0] + project.compare("v1", "v2").headline
 
 

@@ -67,8 +67,8 @@ def screen_cells(table: Table) -> list[list[str]]:
 
 
 def html_cells(html: str) -> list[list[str]]:
-    bodies = re.findall(r"<tr[^>]*>((?:<td>.*?</td>)+)</tr>", html, re.DOTALL)
-    return [[unescape(cell) for cell in re.findall(r"<td>(.*?)</td>", body, re.DOTALL)] for body in bodies]
+    bodies = re.findall(r"<tr[^>]*>((?:<td[^>]*>.*?</td>)+)</tr>", html, re.DOTALL)
+    return [[unescape(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", body, re.DOTALL)] for body in bodies]
 
 
 def figure_cells(table: Table) -> list[tuple[Estimate, Unit, str]]:
