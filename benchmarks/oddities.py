@@ -68,7 +68,7 @@ def fill(store: Store, records: int) -> list[Run]:
                     for i in places
                 ])  # fmt: skip
                 metric = CASCADE.stage(name).metrics[0]
-                store.put_scores(run.id, SYSTEM, name, metric, {f"m{i:07}": float(i % 5 > 0) for i in places})
+                store.put_scores(run.id, SYSTEM, {(name, metric): {f"m{i:07}": float(i % 5 > 0) for i in places}})
     for start in range(0, records, CHUNK):
         store.append_labels("mail", [
             Label(id=f"l{i}", record=f"m{i:07}", stage="route", annotator="ann", answer=Answer(value=LABELS[i % 5]))

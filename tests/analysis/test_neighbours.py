@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from stagegap.analysis.slices import nearest_passing, neighbours
+from stagegap.analysis.slices import Texts, nearest_passing
 from stagegap.model.record import Record
 
 TEXTS = [
@@ -21,7 +21,7 @@ FAILED = np.array([1, 0, 0, 1, 1], dtype=float)
 
 
 def test_each_failing_record_stands_beside_the_passing_one_that_is_most_like_it():
-    found = {one.record: one for one in neighbours(RECORDS, FAILED)}
+    found = {one.record: one for one in Texts(RECORDS).neighbours(FAILED)}
     assert {record: one.passing for record, one in found.items()} == {"r0": "r1", "r3": "r2"}
     assert found["r0"].only_here == ("broken", "leaks")
     assert found["r0"].only_there == ("new", "shiny")
@@ -31,7 +31,7 @@ def test_each_failing_record_stands_beside_the_passing_one_that_is_most_like_it(
 def test_similarity_is_the_tfidf_cosine_of_scikit_learn():
     vectors = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+").fit_transform(TEXTS).toarray()
     best, similarity = nearest_passing(vectors, FAILED)
-    ours = {one.record: one.similarity for one in neighbours(RECORDS, FAILED)}
+    ours = {one.record: one.similarity for one in Texts(RECORDS).neighbours(FAILED)}
     assert best.tolist()[:4] == [1, -1, -1, 2]
     assert similarity[0] == pytest.approx(ours["r0"])
     assert similarity[3] == pytest.approx(ours["r3"])
@@ -39,13 +39,13 @@ def test_similarity_is_the_tfidf_cosine_of_scikit_learn():
 
 
 def test_the_closest_pair_comes_first_and_few_are_looked_at():
-    found = neighbours(RECORDS, FAILED)
+    found = Texts(RECORDS).neighbours(FAILED)
     assert [one.similarity for one in found] == sorted((one.similarity for one in found), reverse=True)
-    assert [one.record for one in neighbours(RECORDS, FAILED, most=1)] == ["r0"]
+    assert [one.record for one in Texts(RECORDS).neighbours(FAILED, most=1)] == ["r0"]
 
 
 def test_without_a_passing_record_there_is_no_neighbour():
     everything = np.ones(5)
-    assert neighbours(RECORDS, everything) == ()
+    assert Texts(RECORDS).neighbours(everything) == ()
     assert set(nearest_passing(np.eye(5), everything)[0].tolist()) == {-1}
-    assert neighbours([RECORDS[4], RECORDS[4]], np.array([1.0, 0])) != ()
+    assert Texts([RECORDS[4], RECORDS[4]]).neighbours(np.array([1.0, 0])) != ()

@@ -111,8 +111,8 @@ def test_new_list_replaces_the_older_one_of_that_run_only(failing: Store) -> Non
 
 
 def test_record_has_its_faults_and_scores(failing: Store) -> None:
-    failing.put_scores(RUN, SYSTEM, "route", "accuracy", {"r1": 0.0, "r2": 1.0})
-    failing.put_scores(RUN, SYSTEM, "draft", "chrf", {"r1": 0.5})
+    failing.put_scores(RUN, SYSTEM, {("route", "accuracy"): {"r1": 0.0, "r2": 1.0}})
+    failing.put_scores(RUN, SYSTEM, {("draft", "chrf"): {"r1": 0.5}})
     assert {(failure.stage, failure.first_fault) for failure in failing.failing.of_record(RUN, "r1")} == {
         ("route", False),
         ("draft", True),

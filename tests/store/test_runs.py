@@ -52,10 +52,10 @@ def test_fact_of_a_run_is_replaced(store: Store) -> None:
 
 
 def test_scores_are_merged_by_record_and_nan_takes_one_away(store: Store) -> None:
-    store.put_scores(RUN, SYSTEM, "route", "accuracy", {"r1": 1.0, "r0": 0.5, "r2": math.nan})
-    store.put_scores(RUN, SYSTEM, "route", "chrf", {"r0": 0.25})
+    store.put_scores(RUN, SYSTEM, {("route", "accuracy"): {"r1": 1.0, "r0": 0.5, "r2": math.nan}})
+    store.put_scores(RUN, SYSTEM, {("route", "chrf"): {"r0": 0.25}})
     assert store.scores(RUN, SYSTEM, "route", "accuracy") == {"r0": 0.5, "r1": 1.0}
-    store.put_scores(RUN, SYSTEM, "route", "accuracy", {"r1": math.nan, "r3": 0.0})
+    store.put_scores(RUN, SYSTEM, {("route", "accuracy"): {"r1": math.nan, "r3": 0.0}})
     assert store.scores(RUN, SYSTEM, "route", "accuracy") == {"r0": 0.5, "r3": 0.0}
     assert store.scores(RUN, SYSTEM, "draft", "accuracy") == {}
 
@@ -63,15 +63,15 @@ def test_scores_are_merged_by_record_and_nan_takes_one_away(store: Store) -> Non
 def test_many_scores_are_stored_in_chunks_all_or_none(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stagegap.store.runs.CHUNK", 2)
     scores = {"r0": 0.5, "r1": 1.0, "r2": 0.25}
-    store.put_scores(RUN, SYSTEM, "route", "accuracy", scores)
+    store.put_scores(RUN, SYSTEM, {("route", "accuracy"): scores})
     with pytest.raises(NotFound, match="1 of 4 scores"):
-        store.put_scores(RUN, SYSTEM, "route", "accuracy", {**dict.fromkeys(scores, 0.0), "stranger": 1.0})
+        store.put_scores(RUN, SYSTEM, {("route", "accuracy"): {**dict.fromkeys(scores, 0.0), "stranger": 1.0}})
     assert store.scores(RUN, SYSTEM, "route", "accuracy") == scores
 
 
 def test_odd_scores_are_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="infinite"):
-        store.put_scores(RUN, SYSTEM, "route", "accuracy", {"r1": math.inf})
+        store.put_scores(RUN, SYSTEM, {("route", "accuracy"): {"r1": math.inf}})
     with pytest.raises(NotFound, match="1 of 2 scores"):
-        store.put_scores(RUN, SYSTEM, "route", "accuracy", {"r1": 1.0, "stranger": 1.0})
+        store.put_scores(RUN, SYSTEM, {("route", "accuracy"): {"r1": 1.0, "stranger": 1.0}})
     assert store.scores(RUN, SYSTEM, "route", "accuracy") == {}

@@ -170,7 +170,7 @@ def test_time_of_a_cached_call_is_no_time_of_a_call(store: Store) -> None:
 
 def test_kept_scores_are_read(store: Store) -> None:
     filled(store, [output(i, "a") for i in range(3)])
-    store.put_scores(material.RUN, SYSTEM, "draft", "fact_recall", {"r1": 0.5})
+    store.put_scores(material.RUN, SYSTEM, {("draft", "fact_recall"): {"r1": 0.5}})
     assert np.nan_to_num(columns(store, TEXTS)["score"], nan=-1).tolist() == [-1, 0.5, -1]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from stagegap.analysis import evidence as ev
 from stagegap.analysis.architecture import Architecture, architecture
 from stagegap.analysis.human_level import KindRow, StagePeople, human_level, kind_rows, kinds_table
 from stagegap.analysis.scorecard import missing_baseline_fields
-from stagegap.metrics import answer_as_output, score
-from stagegap.model.answer import Label, Output, Reference
+from stagegap.metrics import alike, answer_as_output, score
+from stagegap.model.answer import Answer, Label, Output, Reference
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.wording import plural, why_missing
 from stagegap.people.agreement import ChanceCorrected, Share, chance_corrected, prevalence, uncorrected
@@ -208,34 +209,48 @@ def _answers(evidence: ev.Evidence, stage: str, person: str) -> list[tuple[str, 
 def _alternative(
     evidence: ev.Evidence, stage: str, answers: Mapping[str, Mapping[str, Label]], *, epsilon: float
 ) -> tuple[AlternativeTest | None, str]:
-    by = evidence.metrics[stage]
+    by, rated = evidence.metrics[stage], list[tuple[Output, tuple[Answer, ...]]]()
+    codes: dict[Hashable, int] = {}
 
-    def alignment(rating: Output, others: Sequence[Output]) -> float:
-        scores = [score(rating, _as_reference(other, given[id(other)]), by) for other in others]
-        known = [value for value in scores if not math.isnan(value)]
+    def coded(key: Hashable, output: Output, *accepted: Answer) -> int:
+        """The number of all that a metric can't tell from it: the test asks for each pair of numbers once."""
+        code = codes.setdefault(key, len(rated))
+        if code == len(rated):
+            rated.append((output, accepted))
+        return code
+
+    def agreed(rating: int, other: int) -> float:
+        output, (_, accepted) = rated[rating][0], rated[other]
+        return score(output, Reference(record=output.record, stage=stage, accepted=accepted), by)
+
+    @cache
+    def alignment(rating: int, others: tuple[int, ...]) -> float:
+        known = [value for other in others if not math.isnan(value := agreed(rating, other))]
         return sum(known) / len(known) if known else 0.0
 
-    people: dict[str, dict[str, Output]] = {}
-    given: dict[int, Label] = {}
+    people: dict[str, dict[str, int]] = {}
     for name, labels in answers.items():
         people[name] = {}
         for record, label in labels.items():
             assert label.answer is not None, "a label in force has an answer"
-            people[name][record] = answer_as_output(label.answer, record=record, stage=stage)
-            given[id(people[name][record])] = label
+            output = answer_as_output(label.answer, record=record, stage=stage)
+            people[name][record] = coded(alike(label.answer), output, label.answer)
+    judge = {
+        record: coded((output.status, output.because, alike(Answer(value=output.value))), output)
+        for record, output in evidence.system(stage).items()
+    }
     units = {record.id: record.unit for record in evidence.records}
     test = alternative_test(
-        evidence.system(stage), people, epsilon=epsilon, alignment=alignment, unit=lambda record: units[record]
+        judge,
+        people,
+        epsilon=epsilon,
+        alignment=lambda rating, others: alignment(rating, tuple(others)),
+        unit=lambda record: units[record],
     )
     if test.problem:
         return None, f"{test.problem} with 30 {plural(evidence.cascade.noun, 30)} that others labelled too"
     assert len(test.annotators) >= FEWEST_ANNOTATORS
     return test, ""
-
-
-def _as_reference(other: Output, label: Label) -> Reference:
-    assert label.answer is not None, "a label in force has an answer"
-    return Reference(record=other.record, stage=other.stage, accepted=(label.answer,))
 
 
 _DIFFERING = 5

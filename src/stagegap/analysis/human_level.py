@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +60,8 @@ def human_level(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> HumanLe
     it. The people are a sample too: from three on, each is left out once (`stats.raters.two_way`).
     """
     cascade = evidence.cascade
-    by_place = {name: _Place.of(evidence, name, evidence.metrics[name], good=None) for name in staircase_order(cascade)}
-    end = _Place.of(evidence, cascade.outcome.stage, evidence.outcome, good=cascade.outcome.good)
+    by_place = {name: _Place(evidence, name, evidence.metrics[name], good=None) for name in staircase_order(cascade)}
+    end = _Place(evidence, cascade.outcome.stage, evidence.outcome, good=cascade.outcome.good)
     columns: dict[str, Floats] = {}
     for name, place in by_place.items():
         columns |= {
@@ -105,68 +106,64 @@ def _measured(estimate: Estimate, *, stage: str, noun: str) -> Estimate:
     return estimate if estimate.n else unmeasured(f"not measured: no {noun} has two labels at {stage}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Leave-one-out scores at one stage by one metric."""
+    """Leave-one-out scores at one stage by one metric, computed once for records whose answers are alike."""
 
-    evidence: ev.Evidence
-    stage: str
-    by: Metric
-    good: float | None
-    person: Floats
-    """Per record, NaN in both unless both exist."""
-    system: Floats
-    known: dict[Hashable, tuple[float, float]] = field(default_factory=dict[Hashable, tuple[float, float]])
-    """Scores by answers: those of most records are alike, and nothing else of a record counts."""
-
-    @classmethod
-    def of(cls, evidence: ev.Evidence, stage: str, by: Metric, *, good: float | None) -> _Place:
-        empty = np.full(len(evidence.records), math.nan)
-        place = cls(evidence=evidence, stage=stage, by=by, good=good, person=empty, system=empty.copy())
-        for row in range(len(evidence.records)):
-            place.person[row], place.system[row] = place.pair(row)
-        return place
-
-    def pair(self, row: int, *, gone: str | None = None) -> tuple[float, float]:
-        """Scores of people and of the system on one record, without the labels of who is `gone`."""
-        record = self.evidence.records[row].id
-        people = self.evidence.labels.get((record, self.stage), {})
-        labels = [label for who, label in people.items() if who != gone]
-        output = self.evidence.system(self.stage).get(record)
-        is_strict = (record, self.stage) in self.evidence.strict
-        answered = output and (output.status, output.because, alike(Answer(value=output.value)))
-        key = (tuple(alike(label.answer) for label in labels if label.answer), answered, is_strict)
-        if key not in self.known:
-            self.known[key] = self._pair(labels, output, is_strict=is_strict)
-        return self.known[key]
-
-    def _pair(self, labels: list[Label], output: Output | None, *, is_strict: bool) -> tuple[float, float]:
-        kind = self.evidence.cascade.stage(self.stage).output.kind
-        pair = leave_one_out(labels, output, kind=kind, metric=self.by, good=self.good, is_strict=is_strict)
-        is_known = not (math.isnan(pair.person) or math.isnan(pair.system))
-        return (pair.person, pair.system) if is_known else (math.nan, math.nan)
+    def __init__(self, evidence: ev.Evidence, stage: str, by: Metric, *, good: float | None) -> None:
+        self._kind = evidence.cascade.stage(stage).output.kind
+        self._by, self._good = by, good
+        self._patterns: list[_Pattern] = []
+        system, code_by_key = evidence.system(stage), dict[Hashable, int]()
+        codes: list[int] = []
+        for record in evidence.records:
+            people, output = evidence.labels.get((record.id, stage), {}), system.get(record.id)
+            is_strict = (record.id, stage) in evidence.strict
+            answered = output and (output.status, output.because, alike(Answer(value=output.value)))
+            answers = tuple((who, alike(label.answer)) for who, label in people.items() if label.answer)
+            code = code_by_key.setdefault((answers, answered, is_strict), len(self._patterns))
+            if code == len(self._patterns):
+                self._patterns.append(_Pattern(people, output, is_strict))
+            codes.append(code)
+        self._codes = np.array(codes, dtype=np.int64)
+        self._pairs = [self._pair(pattern, gone=None) for pattern in self._patterns]
+        self.person, self.system = self._columns(self._pairs)
+        """Per record, NaN in both unless both exist."""
 
     def without(self) -> list[tuple[float, float]]:
         """Means of people and of the system with each person's labels gone altogether, in the order of their names."""
-        return [self._means(who, rows) for who, rows in sorted(self._rows_by_person().items())]
+        everyone = {who for pattern in self._patterns for who in pattern.people}
+        means: list[tuple[float, float]] = []
+        for who in sorted(everyone):
+            person, system = self._columns(
+                [
+                    self._pair(pattern, gone=who) if who in pattern.people else pair
+                    for pattern, pair in zip(self._patterns, self._pairs, strict=True)
+                ]
+            )
+            known = ~np.isnan(person)
+            is_any = bool(known.any())
+            means.append((float(person[known].mean()), float(system[known].mean())) if is_any else (math.nan, math.nan))
+        return means
 
-    def _rows_by_person(self) -> dict[str, list[int]]:
-        by_person: dict[str, list[int]] = {}
-        for row, who in self._labelled():
-            by_person.setdefault(who, []).append(row)
-        return by_person
+    def _columns(self, pairs: list[tuple[float, float]]) -> tuple[Floats, Floats]:
+        both = np.array(pairs, dtype=np.float64).reshape(-1, 2)[self._codes]
+        return both[:, 0].copy(), both[:, 1].copy()
 
-    def _labelled(self) -> Iterator[tuple[int, str]]:
-        for row, record in enumerate(self.evidence.records):
-            for who in self.evidence.labels.get((record.id, self.stage), {}):
-                yield row, who
+    def _pair(self, pattern: _Pattern, *, gone: str | None) -> tuple[float, float]:
+        labels = [label for who, label in pattern.people.items() if who != gone]
+        pair = leave_one_out(
+            labels, pattern.output, kind=self._kind, metric=self._by, good=self._good, is_strict=pattern.is_strict
+        )
+        is_known = not (math.isnan(pair.person) or math.isnan(pair.system))
+        return (pair.person, pair.system) if is_known else (math.nan, math.nan)
 
-    def _means(self, gone: str, rows: list[int]) -> tuple[float, float]:
-        person, system = self.person.copy(), self.system.copy()
-        for row in rows:
-            person[row], system[row] = self.pair(row, gone=gone)
-        known = ~np.isnan(person)
-        return (float(person[known].mean()), float(system[known].mean())) if known.any() else (math.nan, math.nan)
+
+class _Pattern(NamedTuple):
+    """What people and the system answered at some records."""
+
+    people: Mapping[str, Label]
+    output: Output | None
+    is_strict: bool
 
 
 KINDS = "kinds"

@@ -63,41 +63,55 @@ def nearest_passing(vectors: Floats, failed: Floats) -> tuple[NDArray[np.int64],
     return best, similarity
 
 
-def neighbours(records: Sequence[Record], failed: Floats, *, most: int = 200) -> tuple[Neighbour, ...]:
-    """Failing records with their nearest passing neighbour by TF-IDF cosine of their texts, the closest first.
+class Texts:
+    """The texts of records as TF-IDF vectors, made once for all stages."""
 
-    A pair that is nearly alike and ends differently says more about a fault than a list of failures (contrast set,
-    Gardner et al. 2020). At most `most` failing records are looked at, in the order of their ids.
-    """
-    words = [Counter(_WORD.findall(_text(record).casefold())) for record in records]
-    weights = _rarity(words)
-    failing = sorted(np.flatnonzero(failed == 1).tolist(), key=lambda i: records[i].id)[:most]
-    passing: list[int] = np.flatnonzero(failed == 0).tolist()
-    vectors = {i: _weighted(words[i], weights) for i in (*failing, *passing)}
-    postings: dict[str, list[tuple[int, float]]] = {}
-    for i in passing:
-        for word, weight in vectors[i].items():
-            postings.setdefault(word, []).append((i, weight))
-    neighbours: list[Neighbour] = []
-    for i in failing:
-        scores: Counter[int] = Counter()
-        for word, weight in vectors[i].items():
-            for other, its in postings.get(word, ()):
-                scores[other] += weight * its  # pyright: ignore[reportArgumentType]  # a Counter adds floats as well
-        if not scores:
-            continue
-        other = max(scores, key=lambda place: (scores[place], records[place].id))
-        if scores[other] >= FEWEST_ALIKE:
-            neighbours.append(
-                Neighbour(
-                    record=records[i].id,
-                    passing=records[other].id,
-                    similarity=min(1.0, float(scores[other])),
-                    only_here=_rarest(words[i].keys() - words[other].keys(), weights),
-                    only_there=_rarest(words[other].keys() - words[i].keys(), weights),
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._ids = [record.id for record in records]
+        self._words = [Counter(_WORD.findall(_text(record).casefold())) for record in records]
+        self._weights = _rarity(self._words)
+        self._vectors = [_weighted(words, self._weights) for words in self._words]
+        postings: dict[str, tuple[list[int], list[float]]] = {word: ([], []) for word in self._weights}
+        for i, vector in enumerate(self._vectors):
+            for word, weight in vector.items():
+                places, weights = postings[word]
+                places.append(i)
+                weights.append(weight)
+        self._postings = {
+            word: (np.array(places, dtype=np.int64), np.array(weights)) for word, (places, weights) in postings.items()
+        }
+
+    def neighbours(self, failed: Floats, *, most: int = 200) -> tuple[Neighbour, ...]:
+        """Failing records with their nearest passing neighbour by cosine, the closest first.
+
+        A pair that is nearly alike and ends differently says more about a fault than a list of failures (contrast
+        set, Gardner et al. 2020). At most `most` failing records are looked at, in the order of their ids.
+        """
+        is_passing = failed == 0
+        neighbours: list[Neighbour] = []
+        for i in sorted(np.flatnonzero(failed == 1).tolist(), key=lambda i: self._ids[i])[:most]:
+            alike = np.where(is_passing, self._similarity(i), 0.0)
+            best = float(alike.max())
+            if best >= FEWEST_ALIKE:
+                other = max(np.flatnonzero(alike == best).tolist(), key=lambda i: self._ids[i])
+                neighbours.append(
+                    Neighbour(
+                        record=self._ids[i],
+                        passing=self._ids[other],
+                        similarity=min(1.0, best),
+                        only_here=_rarest(self._words[i].keys() - self._words[other].keys(), self._weights),
+                        only_there=_rarest(self._words[other].keys() - self._words[i].keys(), self._weights),
+                    )
                 )
-            )
-    return tuple(sorted(neighbours, key=lambda neighbour: (-neighbour.similarity, neighbour.record)))
+        return tuple(sorted(neighbours, key=lambda neighbour: (-neighbour.similarity, neighbour.record)))
+
+    def _similarity(self, i: int) -> Floats:
+        """The cosine of one record's text with every record's."""
+        cosines = np.zeros(len(self._ids))
+        for word, weight in self._vectors[i].items():
+            places, weights = self._postings[word]
+            cosines[places] += weight * weights
+        return cosines
 
 
 def _text(record: Record) -> str:
@@ -199,6 +213,7 @@ def slices_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> SlicesV
     everyone = np.arange(len(evidence.records))
     whole = _bottleneck("", everyone, evidence, won, resamples=resamples)
     groups = groups_of(evidence.records, cascade, {}, stage=cascade.names[0])
+    texts = Texts(evidence.records)
     return SlicesView(
         cascade=cascade.name,
         run=evidence.run,
@@ -210,7 +225,7 @@ def slices_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> SlicesV
             for group, rows in sorted(groups.items())
         ),
         neighbours=tuple(
-            StageNeighbours(stage=name, pairs=neighbours(evidence.records, _failed(evidence, name))[:MOST_PAIRS])
+            StageNeighbours(stage=name, pairs=texts.neighbours(_failed(evidence, name))[:MOST_PAIRS])
             for name in cascade.names
         ),
     )

@@ -96,11 +96,11 @@ def excerpt(
     )
 
 
-def prepare(session: Session, wanted: Wanted, *, name: str = "evaluated") -> None:
+def prepare(session: Session, wanted: Wanted, *, name: str = "evaluated") -> bool:
     """Number the records that the run scores, in their order, as a table of that name.
 
     A set is kept once, by its contents: one that another cascade brought first names that one's records. Where the run
-    answered a whole set, its places are the numbers, and nothing is copied: `name` is a view.
+    answered a whole set, its places are the numbers, and nothing is copied: `name` is a view. True in that case.
     """
     key, cascade = identify(session, wanted.run)
     members = f"(select record, version, place from record_set where digest = '{wanted.records}'::uuid)"
@@ -113,7 +113,7 @@ def prepare(session: Session, wanted: Wanted, *, name: str = "evaluated") -> Non
             session.run(
                 f"create temp view {name} as select record, content, version, place as position from ({source})"
             )
-            return
+            return True
     else:
         source = f"""select own.id as record, n.record as content, n.version, n.place from {members} n
             join record other on other.id = n.record join record own on own.name = other.name
@@ -131,6 +131,7 @@ def prepare(session: Session, wanted: Wanted, *, name: str = "evaluated") -> Non
         cascade,
         *([] if wanted.split is None else [json_text.plain(wanted.split)]),
     )
+    return False
 
 
 def _is_whole(session: Session, members: str, run: int, stage: str) -> bool:
@@ -276,17 +277,25 @@ def _lost(session: Session, key: int, stage: str, cells: Sequence[str]) -> int:
 
 
 def _slices(session: Session) -> tuple[str, ...]:
-    """Names of the slices that the scored records have, the difficulty one of them."""
-    rows = session.rows(
-        """select distinct unnest(json_keys(slices)) from
-            (select distinct v.slices from record_version v semi join evaluated e
-                on e.content = v.record and e.version = v.version)
-        union select 'difficulty' where exists (
-            from record_version v semi join evaluated e on e.content = v.record and e.version = v.version
-            where v.difficulty is not null)
-        order by 1"""
-    )
-    return tuple(row[0] for row in rows)
+    """Names of the slices that the scored records have, the difficulty one of them.
+
+    One witness for each kind of record is looked up; all records only where one of these is not scored.
+    """
+
+    def names(rows: str) -> set[str]:
+        keys = "list_concat(json_keys(slices), if(graded, ['difficulty'], []))"
+        return {row[0] for row in session.rows(f"select distinct unnest({keys}) from ({rows})")}
+
+    kind = "slices, difficulty is not null as graded"
+    every = names(f"select distinct {kind} from record_version")
+    witnesses = f"select {kind}, max(record) as content, arg_max(version, record) as version"
+    scored = names(f"from evaluated join ({witnesses} from record_version group by all) using (content, version)")
+    if scored != every:
+        scored = names(
+            f"""select distinct {kind} from record_version v
+            semi join evaluated e on e.content = v.record and e.version = v.version"""
+        )
+    return tuple(sorted(scored))
 
 
 def pair(session: Session, before: Wanted, after: Wanted) -> PairPopulation:
@@ -294,50 +303,53 @@ def pair(session: Session, before: Wanted, after: Wanted) -> PairPopulation:
 
     Objects are compared as they were written: another order of their keys is another value.
     """
-    prepare(session, before, name="evaluated_before")
-    prepare(session, after)
+    is_whole = [prepare(session, before, name="evaluated_before"), prepare(session, after)]
+    is_same = before.records is not None and before.records == after.records
     renewed = """select a.record from evaluated_before a join evaluated b using (record)
             join record_version v on v.record = a.content and v.version = a.version
             join record_version w on w.record = b.content and w.version = b.version
         where (a.content, a.version) <> (b.content, b.version) and (v.fields, v.cluster) <> (w.fields, w.cluster)"""
-    if before.records is not None and before.records == after.records:
-        renewed = "select record from evaluated where false"
-    session.run(
-        f"""create temp table paired as select a.record, r.record is not null as other
-        from evaluated_before a join evaluated b using (record) left join ({renewed}) r using (record)"""
-    )
+    if is_same and all(is_whole):
+        session.run("create temp view paired as select record, false as other from evaluated")
+    else:
+        session.run(
+            f"""create temp table paired as select a.record, r.record is not null as other
+            from evaluated_before a join evaluated b using (record)
+                left join ({"select record from evaluated where false" if is_same else renewed}) r using (record)"""
+        )
     both, other = session.rows("select count(*), count(*) filter (other) from paired")[0]
     seen = session.rows("select (select count(*) from evaluated_before), (select count(*) from evaluated)")[0]
     shared = [stage for stage in after.stages if stage in before.stages]
-    sides = [_side(session, wanted.run) for wanted in (before, after)]
+    among = "" if is_same and all(is_whole) else "semi join (select record from paired where not other) using (record)"
+    sides = [_side(session, wanted.run, among) for wanted in (before, after)]
     return PairPopulation(
         seen=seen,
         both=both,
         other_content=other,
-        tallies={stage: _pair_tally(session, sides, stage) for stage in shared},
+        tallies={stage: _pair_tally(session, sides, stage, of=both - other) for stage in shared},
     )
 
 
-def _side(session: Session, run: str) -> str:
-    """A query of what a stage, $1, of a run gave each record: the newest first repeat."""
+def _side(session: Session, run: str, among: str) -> str:
+    """A query of what a run's system answered at stage $1, `among` some records: the newest first repeat of each."""
     key, cascade = identify(session, run)
     newest = "qualify row_number() over (partition by record order by seq desc) = 1"
     return f"""(select record, body, 'infrastructure' in (status::varchar, because::varchar) as lost,
-            hash(status, because, short, number, if(number is null, form, 'number')) as said from output
+            hash(status, because, short, number, if(number is null, form, 'number')) as said from output {among}
         where run = {key} and repeat = 0 and cell = (select id from cell where name = '{SYSTEM}')
             and stage = (select id from stage where name = $1 and cascade = {cascade})
         {newest if _is_doubled(session, key) else ""})"""
 
 
-def _pair_tally(session: Session, sides: Sequence[str], stage: str) -> PairTally:
-    same, lost_before, lost_after = session.rows(
+def _pair_tally(session: Session, sides: Sequence[str], stage: str, *, of: int) -> PairTally:
+    """Compare both runs at a stage on `of` records; one that has no output in either is the same in both."""
+    same, answered, lost_before, lost_after = session.rows(
         f"""select count(*) filter (
                 a.said is not distinct from b.said and (a.body is not distinct from b.body or v.body = w.body)),
-            count(*) filter (a.lost), count(*) filter (b.lost)
-        from (select record from paired where not other) p
-            left join {sides[0]} a using (record) left join {sides[1]} b using (record)
+            count(*), count(*) filter (a.lost), count(*) filter (b.lost)
+        from {sides[0]} a full join {sides[1]} b using (record)
             left join blob v on v.id = a.body and a.body <> b.body
             left join blob w on w.id = b.body and a.body <> b.body""",
         json_text.plain(stage),
     )[0]
-    return PairTally(same=same, infrastructure=(lost_before, lost_after))
+    return PairTally(same=same + of - answered, infrastructure=(lost_before, lost_after))

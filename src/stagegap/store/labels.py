@@ -7,11 +7,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, cast
 
 from stagegap import redaction
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import LABEL_FIELDS, SAID, Answer, Fact, Field, Label, Task
+from stagegap.model.frozen import maker
 from stagegap.model.queue import GuidelineVersion
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.store import events
@@ -122,7 +124,16 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
     """)
 
 
-_ROW = ", ".join(_NAMES.get(name, f"l.{name}") for name in (*LABEL_FIELDS, *_ANSWERS))
+_DEFAULTS = {field.name: field.default for field in fields(Label) if isinstance(field.default, str | bool | float)}
+"""What stands for a field that an older program did not write."""
+
+
+def _column(name: str) -> str:
+    column = _NAMES.get(name, f"l.{name}")
+    return f"coalesce({column}, {_DEFAULTS[name]!r})" if name in _DEFAULTS else column
+
+
+_ROW = ", ".join(_column(name) for name in (*LABEL_FIELDS, *_ANSWERS))
 _JOINS = """
     join stage s on s.id = l.stage join record r on r.id = l.record join annotator p on p.id = l.annotator
 """
@@ -142,26 +153,31 @@ def find(
     """Every label ever made there, in order, the undrained ones included; of one task where it is named."""
     filters = {"s.name": stage, "p.name": annotator, "l.queue": queue, "r.name": record}
     chosen = {column: json_text.plain(value) for column, value in filters.items() if value is not None}
+    if task is not None:
+        chosen["coalesce(l.task, 'produce')"] = task
     condition = "".join(f" and {column} = ?" for column in chosen)
     rows = session.rows(
-        f"select l.seq, {_ROW} from label l {_JOINS}"
+        f"select {_ROW}, l.seq from label l {_JOINS}"
         f" where l.cascade = (select id from cascade where name = ?){condition} order by l.seq",
         json_text.plain(cascade),
         *chosen.values(),
     )
-    numbered = [(row[0], _row(row[1:])) for row in rows]
+    labels = _labels(rows)
     wanted = (stage, annotator, queue, record)
     late = [
         (seq, label)
         for seq, owner, label in tail(session, journal)
         if owner == json_text.plain(cascade)
+        and task in (None, label.task)
         and all(
             want is None or json_text.plain(want) == have
             for want, have in zip(wanted, (label.stage, label.annotator, label.queue, label.record), strict=True)
         )
     ]
-    ordered = sorted([*numbered, *late], key=lambda pair: pair[0]) if late else numbered
-    return [label for _, label in ordered if task in (None, label.task)]
+    if not late:
+        return labels
+    numbered = [(row[-1], label) for row, label in zip(rows, labels, strict=True)]
+    return [label for _, label in sorted([*numbered, *late], key=lambda pair: pair[0])]
 
 
 def asked_records(
@@ -197,9 +213,9 @@ def count(session: Session, journal: Journal, cascade: str, *, of_outputs: bool 
 def copies(session: Session) -> list[tuple[str, bytes]]:
     """Every label of the file as an operation for a journal that does not have it."""
     rows = session.rows(
-        f"select c.name, {_ROW} from label l {_JOINS} join cascade c on c.id = l.cascade order by l.seq"
+        f"select {_ROW}, c.name from label l {_JOINS} join cascade c on c.id = l.cascade order by l.seq"
     )
-    return [pack(row[0], _row(row[1:])) for row in rows]
+    return [pack(row[-1], label) for row, label in zip(rows, _labels(rows), strict=True)]
 
 
 def tail(session: Session, journal: Journal) -> list[tuple[int, str, Label]]:
@@ -215,21 +231,37 @@ def tail(session: Session, journal: Journal) -> list[tuple[int, str, Label]]:
     return [(seq, fields["cascade"], _label(fields)) for seq, fields in fresh]
 
 
-def _row(row: Sequence[Any]) -> Label:
-    return _label(dict(zip((*LABEL_FIELDS, *_ANSWERS), row, strict=True)))
+def _labels(rows: Sequence[Sequence[Any]]) -> list[Label]:
+    """Labels of rows that begin with the columns of `_ROW`; answers that are written alike are one object."""
+    plain = len(LABEL_FIELDS)
+    answers: dict[tuple[str | None, str | None], Answer | None] = {(None, None): None}
+    labels: list[Label] = []
+    for row in rows:
+        value, facts, also = row[plain : plain + len(_ANSWERS)]
+        if (value, facts) not in answers:
+            answers[value, facts] = _written(value, facts)
+        own = dict(zip(LABEL_FIELDS, row, strict=False))
+        labels.append(_new_label(**own, answer=answers[value, facts], also=_further(also)))
+    return labels
+
+
+_new_label = maker(Label)
 
 
 def _label(fields: Mapping[str, Any]) -> Label:
-    """Make the label from a row or from an operation's body; what an older program did not write has its default."""
+    """Make the label from an operation's body; what an older program did not write has its default."""
     plain = {name: fields[name] for name in LABEL_FIELDS if fields.get(name) is not None}
-    answer = None
-    if fields["value"] is not None:
-        answer = _answer(
-            json_text.read(fields["value"]), json_text.read(fields["facts"]) if fields.get("facts") else []
-        )
-    also = cast("list[tuple[Json, Any]]", json_text.read(fields["also"]) if fields.get("also") else [])
-    # The columns have the types of the fields that they were packed from.
-    return Label(**plain, answer=answer, also=tuple(_answer(value, facts) for value, facts in also))
+    # The fields have the types that they were packed from.
+    return Label(**plain, answer=_written(fields["value"], fields.get("facts")), also=_further(fields.get("also")))
+
+
+def _written(value: str | None, facts: str | None) -> Answer | None:
+    return None if value is None else _answer(json_text.read(value), json_text.read(facts) if facts else [])
+
+
+def _further(also: str | None) -> tuple[Answer, ...]:
+    pairs = cast("list[tuple[Json, Any]]", json_text.read(also) if also else [])
+    return tuple(_answer(value, facts) for value, facts in pairs)
 
 
 def _answer(value: Json, facts: Any) -> Answer:  # Any: JSON as `pack` wrote it

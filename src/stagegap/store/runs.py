@@ -132,49 +132,54 @@ def facts_of_runs_with_outputs(session: Session, cascade: str, name: str, limit:
     )  # fmt: skip
 
 
-def put_scores(session: Session, run: str, cell: Cell, *, stage: str, metric: str, scores: Mapping[str, float]) -> None:
-    """Store scores, in the place of older ones of the same records; NaN takes the older one away.
+def put_scores(session: Session, run: str, cell: Cell, scores: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
+    """Store scores by stage and metric, in the place of older ones of the same records; NaN takes the older one away.
 
     Raises: NotFound for an unknown run or record, ValueError for an infinity.
     """
-    if any(math.isinf(score) for score in scores.values()):
+    if any(math.isinf(score) for by_record in scores.values() for score in by_record.values()):
         raise ValueError("an infinite score cannot be stored")
     key, cascade = identify(session, run)
-    pairs = list(scores.items())
     with session.transaction():
-        place = (
-            key,
-            intern(session, "cell", str(cell)),
-            intern_stage(session, cascade, stage),
-            intern(session, "metric", metric),
-        )
+        of_cell = (key, intern(session, "cell", str(cell)))
+        places = [(intern_stage(session, cascade, s), intern(session, "metric", m)) for s, m in scores]
+        rows = [
+            (*place, name, value)
+            for place, by_record in zip(places, scores.values(), strict=True)
+            for name, value in by_record.items()
+        ]
         missing = sum(
-            _put_scores(session, place, cascade, dict(pairs[start : start + CHUNK]))
-            for start in range(0, len(pairs), CHUNK)
+            _put_scores(session, of_cell, cascade, rows[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)
         )
         if missing:
-            raise NotFound(f"{missing} of {len(scores)} scores are for records that the store does not know.")
+            raise NotFound(f"{missing} of {len(rows)} scores are for records that the store does not know.")
 
 
-def _put_scores(session: Session, place: tuple[int, int, int, int], cascade: int, scores: Mapping[str, float]) -> int:
-    """Store some scores; give the number of those that are for unknown records."""
+def _put_scores(
+    session: Session, of_cell: tuple[int, int], cascade: int, rows: Sequence[tuple[int, int, str, float]]
+) -> int:
+    """Store some scores (stage, metric, record, value); give the number of those that are for unknown records."""
+    stages, metrics, names, values = zip(*rows, strict=True)
     session.run(
-        """create or replace temp table scored as select r.id as record, s.value from
-        (select unnest(from_json_strict(?::varchar, '["VARCHAR"]')) as name,
+        """create or replace temp table scored as select s.stage, s.metric, r.id as record, s.value from
+        (select unnest(?::usmallint[]) as stage, unnest(?::usmallint[]) as metric,
+            unnest(from_json_strict(?::varchar, '["VARCHAR"]')) as name,
             unnest(from_json_strict(?::varchar, '["DOUBLE"]')) as value) s
         join record r on r.name = s.name and r.cascade = ?""",
-        json_text.write(list(scores)).decode(), json_text.write(list(scores.values())).decode(), cascade,
+        list(stages), list(metrics), json_text.write(list(names)).decode(), json_text.write(list(values)).decode(),
+        cascade,
     )  # fmt: skip
     session.run(
-        "delete from score where run = ? and cell = ? and stage = ? and metric = ?"
-        " and record in (select record from scored)",
-        *place,
+        """delete from score o using scored s
+        where o.run = ? and o.cell = ? and o.stage = s.stage and o.metric = s.metric and o.record = s.record""",
+        *of_cell,
     )
     session.run(
-        "insert into score select ?, ?, ?, ?, record, value from scored where value is not null order by record",
-        *place,
+        """insert into score (run, cell, stage, metric, record, value)
+        select ?, ?, stage, metric, record, value from scored where value is not null order by stage, metric, record""",
+        *of_cell,
     )
-    return len(scores) - session.rows("select count(*) from scored")[0][0]
+    return len(rows) - session.rows("select count(*) from scored")[0][0]
 
 
 def scores(session: Session, run: str, cell: Cell, *, stage: str, metric: str) -> dict[str, float]:

@@ -371,10 +371,10 @@ class Store:
         with self._file.reading() as session:
             return run_tables.fact(session, run, name)
 
-    def put_scores(self, run: str, cell: Cell, stage: str, metric: str, scores: Mapping[str, float]) -> None:
-        """Keep scores of records; NaN is left out: a record without a score is absent. Raises: NotFound, ValueError."""
+    def put_scores(self, run: str, cell: Cell, scores: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
+        """Keep scores by stage and metric; a record with NaN is absent. Raises: NotFound, ValueError."""
         with self._file.writing() as session:
-            run_tables.put_scores(session, run, cell, stage=stage, metric=metric, scores=scores)
+            run_tables.put_scores(session, run, cell, scores)
 
     def scores(self, run: str, cell: Cell, stage: str, metric: str) -> dict[str, float]:
         """The kept scores by record."""

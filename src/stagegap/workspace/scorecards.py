@@ -232,8 +232,7 @@ def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Sco
         judges=judge_rows(store, JudgedRun(run=run, evidence=evidence)),
         verdicts=verdict_rows(store, run, evidence),
     )
-    for stage in cascade.stages:
-        store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], measures.scores[stage.name])
+    store.put_scores(run.id, SYSTEM, {(s.name, s.metrics[0]): measures.scores[s.name] for s in cascade.stages})
     store.failing.put(run.id, measures.failures)
     views.keep(need_of(run), need, now=now)
     views.keep(outcome_of(run), card.system, now=now)
