@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import shown_output, shown_reference, shown_value
 from stagegap.analysis.gains import has_outcome
-from stagegap.analysis.slices import Neighbour, neighbours
+from stagegap.analysis.slices import Neighbour, Texts
 from stagegap.attribution.swaps import swap_cell
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Source
@@ -187,7 +187,7 @@ def messages(
     """What to tell about the records at these places: what would be right, what people noted, the nearest right one."""
     accepted = ev.accepted(seen, stage)
     ends = ev.outcome_scores(seen, SYSTEM)
-    nearest = {pair.record: pair for pair in neighbours(seen.records, 1 - accepted)}
+    nearest = {pair.record: pair for pair in Texts(seen.records).neighbours(1 - accepted)}
     outputs = seen.system(stage)
     feedback: list[Feedback] = []
     for place in places:
