@@ -120,7 +120,7 @@ def test_content_and_ending_must_agree(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(draw_picture(tmp_path / "two.png").read_bytes())
     assert refused(tmp_path, "one.jpg") == "'one.jpg' holds image/png, and its ending is .jpg. Name it .png."
     assert refused(tmp_path, "page.png") == "'page.png' is a PDF. Declare the field as `pdf`."
-    assert refused(tmp_path, "text.png").startswith("'text.png' is no picture that can be read (")
+    assert refused(tmp_path, "text.png").startswith("'text.png' is no picture that can be read. Read are JPEG")
     assert refused(tmp_path, "two.png", FieldKind.PDF) == "'two.png' is no PDF: it does not begin with %PDF-."
     assert refused(tmp_path, "two.png", FieldKind.AUDIO).startswith("'two.png' is no recording that is known.")
     assert read_media(tmp_path, "plain", FieldKind.IMAGE).type == "image/png"
@@ -171,7 +171,7 @@ def test_file_that_is_two_things_is_refused_or_read_as_its_beginning(tmp_path: P
         assert drawn.startswith(b"\x89PNG")
         assert not any(bad in drawn for bad in (b"script", b"PK\x03\x04"))
     for name in ("first.png", "page.jpg", "drawn.png", "wide.png"):
-        assert refused(tmp_path, name).startswith(f"{name!r} is no picture that can be read (")
+        assert refused(tmp_path, name).startswith(f"{name!r} is no picture that can be read")
     assert refused(tmp_path, "scripted.png").startswith("'scripted.png' ")
     assert refused(tmp_path, "sound.wav", FieldKind.AUDIO).startswith("'sound.wav' is no recording that is known.")
 
@@ -222,6 +222,86 @@ def test_recording_that_breaks_off_or_holds_nothing_is_refused(tmp_path: Path) -
         assert refused(tmp_path, name, FieldKind.AUDIO) == f"{name!r} is a WAV file without sound in it."
     assert read_media(tmp_path, "list.wav", FieldKind.AUDIO).seconds == 0.5
     assert read_media(tmp_path, "piped.wav", FieldKind.AUDIO).seconds == 0.5
+
+
+STILL = "which is not read. Save it as JPEG or PNG."
+
+
+def boxed(*boxes: tuple[bytes, bytes]) -> bytes:
+    return b"".join((len(body) + 8).to_bytes(4, "big") + name + body for name, body in boxes)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.heic", boxed((b"ftyp", b"heic\0\0\0\0mif1")), f"is a picture in HEIC, {STILL}"),
+        ("a.avif", boxed((b"ftyp", b"avif\0\0\0\0")), f"is a picture in AVIF, {STILL}"),
+        ("a.jp2", b"\0\0\0\x0cjP  \r\n", "is no picture that can be read. Read are JPEG, PNG, GIF, WEBP, BMP, TIFF."),
+        ("https://a.example/b.png", b"", "is an address, and nothing is fetched. Save the file in 'ROOT'."),
+        ("s3://bucket/b.png", b"", "is an address, and nothing is fetched. Save the file in 'ROOT'."),
+        ("data:image/png;base64,AA==", b"", "is an address, and nothing is fetched. Save the file in 'ROOT'."),
+        ("half\ud800.png", b"", "holds half a character, which no file's name does."),
+    ],
+)  # fmt: skip
+def test_picture_that_is_not_read_says_what_it_is(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    if content:
+        (tmp_path / name).write_bytes(content)
+    assert refused(tmp_path, name) == f"{name!r} {sentence}"
+
+
+VIDEO = boxed((b"ftyp", b"isom\0\0\0\0"), (b"free", b"\0" * 2_000), (b"moov", b"..hdlr" + bytes(8) + b"vide.."))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.mp4", VIDEO, "is a video"),
+        (
+            "b.mp4",
+            VIDEO[:16] + b"\0\0\0\1free" + (2_016).to_bytes(8, "big") + b"\0" * 2_000 + VIDEO[-28:],
+            "is a video",
+        ),
+        ("a.webm", b"\x1a\x45\xdf\xa3......V_VP9", "is a video"),
+        ("a.m4a", boxed((b"ftyp", b"heic\0\0\0\0")), "is no recording that is known."),
+        ("a.wav", b"RIFF\0\0\0\0WAVE" + b"junk\0\0\0\0" * 10_001, "is a WAV file without sound in it."),
+    ],
+)
+def test_recording_that_is_something_else_is_refused(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert refused(tmp_path, name, FieldKind.AUDIO).startswith(f"{name!r} {sentence}")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        VIDEO.replace(b"vide", b"soun") + b"a video of mine",
+        VIDEO[:40],
+        VIDEO[:16] + b"\0\0\0\2free",
+        VIDEO[:16] + b"\0\0\0\x08free" * 10_001,
+    ],
+)
+def test_mp4_without_pictures_is_a_recording(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.m4a").write_bytes(content)
+    assert read_media(tmp_path, "a.m4a", FieldKind.AUDIO).type == "audio/mp4"
+
+
+def test_wav_whose_header_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    whole = write_tone(tmp_path / "tone.wav").read_bytes()
+    (tmp_path / "slow.wav").write_bytes(whole[:28] + (1).to_bytes(4, "little") + whole[32:])
+    assert refused(tmp_path, "slow.wav", FieldKind.AUDIO) == (
+        "'slow.wav' is a WAV file whose header contradicts itself: 8,000 samples a second of 2 bytes, and 1 bytes a "
+        "second."
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["new\nline.png", "\u202egnp.exe.png", "quo\"te'.png", "<b>&amp;.png", "a" * 251 + ".png", "%2e%2e.png", "-rf.png"],
+)
+def test_file_of_an_odd_name_is_a_file(tmp_path: Path, name: str) -> None:
+    draw_picture(tmp_path / "a.png").rename(tmp_path / name)
+    media = read_media(tmp_path, name, FieldKind.IMAGE)
+    assert thumbnail(file_of(tmp_path, media), media)
 
 
 def test_document_says_its_pages_and_the_size_of_the_first(tmp_path: Path) -> None:

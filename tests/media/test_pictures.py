@@ -51,6 +51,35 @@ def test_picture_on_its_side_is_drawn_upright_and_measured_so(tmp_path: Path, en
     assert dark_box(small) == pytest.approx((0, 0, 40, 40), abs=2)
 
 
+@pytest.mark.parametrize(
+    ("mode", "levels", "ending", "drawn"),
+    [
+        ("I;16", (0, 32_768), "png", (0, 127)),
+        ("I;16", (0, 32_768), "tif", (0, 127)),
+        ("I", (-1_000, 9_000), "tif", (0, 255)),
+        ("F", (0.0, 0.5), "tif", (0, 255)),
+        ("F", (0.0, float("nan")), "tif", (0, 0)),
+        ("CMYK", ((0, 0, 0, 255), (0, 0, 0, 0)), "jpg", (0, 255)),
+        ("1", (0, 1), "png", (0, 255)),
+    ],
+)
+def test_picture_of_other_levels_is_drawn_from_dark_to_light(
+    tmp_path: Path, mode: str, levels: tuple[float, float], ending: str, drawn: tuple[int, int]
+) -> None:
+    picture = Image.new(mode, (32, 16), levels[0])
+    picture.paste(Image.new(mode, (16, 16), levels[1]), (16, 0))
+    picture.save(tmp_path / f"deep.{ending}")
+    shown = opened(thumbnail(*read(tmp_path, f"deep.{ending}"))).convert("L")
+    assert (shown.getpixel((4, 8)), shown.getpixel((28, 8))) == pytest.approx(drawn, abs=2)
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "tif"])
+def test_first_picture_of_several_counts(tmp_path: Path, ending: str) -> None:
+    first, *others = (Image.new("RGB", (20, 10), colour) for colour in ("black", "white", "white"))
+    first.save(tmp_path / f"many.{ending}", save_all=True, append_images=others)
+    assert opened(thumbnail(*read(tmp_path, f"many.{ending}"))).convert("L").getextrema() == (0, 0)
+
+
 @pytest.mark.parametrize("exif", [b"Exif\0\0garbagegarbage", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01\x03\0"])
 def test_orientation_that_can_not_be_read_turns_nothing(tmp_path: Path, exif: bytes) -> None:
     Image.new("RGB", (20, 10)).save(tmp_path / "odd.png", exif=exif)

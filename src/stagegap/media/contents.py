@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 import warnings
@@ -46,6 +47,13 @@ ENDINGS = {
     "audio/mp4": (".m4a", ".mp4"),
     "audio/webm": (".webm", ".weba"),
 }
+STILLS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF", b"avif": "AVIF", b"avis": "AVIF"}
+"""Pictures in the wrapping of MP4, by what they call themselves."""
+MOST_CHUNKS = 10_000
+"""Pieces of a recording that are passed over before the one that is looked for."""
+PCM = 1
+_VIDEO_TRACK = re.compile(rb"hdlr.{8}vide", re.DOTALL)
+_VIDEO_CODEC = re.compile(rb"V_(VP8|VP9|AV1|MPEG|MJPEG|THEORA|UNCOMPRESSED|MS/|REAL|QUICKTIME)")
 BROKEN = (
     OSError,
     SyntaxError,
@@ -108,6 +116,8 @@ def opened_picture(path: Path) -> Generator[Image.Image]:
             picture = Image.open(path, formats=list(FORMATS))
     except Image.DecompressionBombError:
         raise MediaError(f"{path.name!r} is a picture of more than {MOST_PIXELS:,} pixels.") from None
+    except Image.UnidentifiedImageError:
+        raise MediaError(f"{path.name!r} is no picture that can be read. Read are {', '.join(FORMATS)}.") from None
     except BROKEN as error:
         raise MediaError(f"{path.name!r} is no picture that can be read ({_reason(error)}).") from None
     with picture:
@@ -145,6 +155,9 @@ def _picture(path: Path, head: bytes) -> Content:
         raise MediaError(f"{path.name!r} is SVG, a drawing that can hold scripts and load other files. Save it as PNG.")
     if head.startswith(b"%PDF-"):
         raise MediaError(f"{path.name!r} is a PDF. Declare the field as `pdf`.")
+    brand = STILLS.get(head[8:12]) if head[4:8] == b"ftyp" else None
+    if brand:
+        raise MediaError(f"{path.name!r} is a picture in {brand}, which is not read. Save it as JPEG or PNG.")
     with opened_picture(path) as picture:
         width, height = picture.size
         if _is_turned(picture):
@@ -186,7 +199,7 @@ def _is_svg(head: bytes) -> bool:
 
 
 def _document(path: Path, head: bytes) -> Content:
-    if not head.startswith(b"%PDF-"):
+    if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"%PDF-"):
         raise MediaError(f"{path.name!r} is no PDF: it does not begin with %PDF-.")
     with opened_document(path) as document:
         width, height = document.get_page_size(0)
@@ -204,19 +217,40 @@ def _recording(path: Path, head: bytes) -> Content:
         return Content(type="audio/ogg")
     if head[:3] == b"ID3" or (head[0] == 0xFF and len(head) > 1 and head[1] & 0xE6 == 0xE2):
         return Content(type="audio/mpeg")
-    if head[4:8] == b"ftyp":
-        return Content(type="audio/mp4")
-    if head[:4] == b"\x1a\x45\xdf\xa3":
-        return Content(type="audio/webm")
+    is_mp4 = head[4:8] == b"ftyp" and head[8:12] not in STILLS
+    if is_mp4 or head[:4] == b"\x1a\x45\xdf\xa3":
+        if _has_pictures_in_mp4(path) if is_mp4 else _VIDEO_CODEC.search(head) is not None:
+            raise MediaError(f"{path.name!r} is a video, and only recordings are read. Save its sound as .m4a or .wav.")
+        return Content(type="audio/mp4" if is_mp4 else "audio/webm")
     raise MediaError(f"{path.name!r} is no recording that is known. Known: WAV, FLAC, Ogg, MP3, MP4 (AAC), WebM.")
 
 
+def _has_pictures_in_mp4(path: Path) -> bool:
+    """Whether an MP4 file says that it has a track of pictures; the boxes before what describes it are passed over."""
+    with path.open("rb") as file:
+        for _ in range(MOST_CHUNKS):
+            head = file.read(16)
+            size, name = int.from_bytes(head[:4], "big"), head[4:8]
+            if name == b"moov":
+                return _VIDEO_TRACK.search(head[8:] + file.read(1_000_000)) is not None
+            size = int.from_bytes(head[8:16], "big") if size == 1 else size
+            if len(head) < 16 or size < 8:
+                return False
+            file.seek(size - 16, 1)
+    return False
+
+
 def _wav_seconds(path: Path) -> float:
-    """Seconds of a WAV file, by its chunks. Raises: MediaError for one that is cut off or says no rate."""
+    """Seconds of a WAV file, by its chunks.
+
+    Raises: MediaError for one that is cut off, says no rate, or contradicts itself.
+    """
     rate = 0
     with path.open("rb") as file:
         file.seek(12)
-        while len(chunk := file.read(8)) == 8:
+        for _ in range(MOST_CHUNKS):
+            if len(chunk := file.read(8)) < 8:
+                break
             name, size = chunk[:4], int.from_bytes(chunk[4:], "little")
             if name == b"data":
                 rest = path.stat().st_size - file.tell()
@@ -228,8 +262,13 @@ def _wav_seconds(path: Path) -> float:
                     )
                 return min(size, rest) / rate
             if name == b"fmt ":
-                rate = int.from_bytes(file.read(16)[8:12], "little")
-                size -= 16
+                coding, _, samples, rate, width = struct.unpack("<HHIIH", file.read(14).ljust(14, b"\0"))
+                if coding == PCM and rate != samples * width:
+                    raise MediaError(
+                        f"{path.name!r} is a WAV file whose header contradicts itself: {samples:,} samples a second of "
+                        f"{width:,} bytes, and {rate:,} bytes a second."
+                    )
+                size -= 14
             file.seek(size + size % 2, 1)
     raise MediaError(f"{path.name!r} is a WAV file without sound in it.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from stagegap.model.media import FieldKind, Media
 
 MOST_BYTES = {FieldKind.IMAGE: 50_000_000, FieldKind.AUDIO: 200_000_000, FieldKind.PDF: 100_000_000}
 """Of one file, by its kind."""
+_ADDRESS = re.compile(r"(?!.:)[a-z][a-z0-9+.-]*:(//|\S+;base64,)", re.IGNORECASE)
+"""`https://`, `s3://`, `file://`, `data:image/png;base64,`; no letter of a drive."""
 SEEN = 200_000
 """Files whose digests are remembered: each is read once a process while it does not change."""
 
@@ -87,12 +90,17 @@ def _inside(root: Path, path: str) -> Path:
     """The file that a path of the folder names, links followed. Raises: MediaError."""
     if not path or "\0" in path:
         raise MediaError("The path is empty." if not path else "The path holds a zero byte.")
+    if _ADDRESS.match(path):
+        raise MediaError(f"{path[:200]!r} is an address, and nothing is fetched. Save the file in {str(root)!r}.")
     if path.startswith("~") or PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or path[0] == "\\":
         raise MediaError(f"{path!r} is no path inside the folder {str(root)!r}. Write it relative to that folder.")
     if ".." in path.replace("\\", "/").split("/"):
         raise MediaError(f"{path!r} leaves the folder {str(root)!r}: a path holds no `..`.")
     top = os.path.realpath(root)
-    place = Path(os.path.realpath(os.path.join(top, path)))
+    try:
+        place = Path(os.path.realpath(os.path.join(top, path)))
+    except UnicodeEncodeError:
+        raise MediaError(f"{path!r} holds half a character, which no file's name does.") from None
     if not place.is_relative_to(top):
         raise MediaError(f"{path!r} is a link out of the folder {str(root)!r}, which no path may leave.")
     with _sentences(path):

@@ -90,7 +90,7 @@ def _drawn(path: Path, media: Media, side: int, page: int) -> Generator[Image.Im
             if side:
                 picture.draft(None, (side, side))  # a JPEG is decoded at a fraction of its size
             picture.load()
-            turned = upright(_reduced(picture, side))
+            turned = upright(_eight_bits(_reduced(picture, side)))
             plain = turned.convert("RGBA" if turned.mode in ("P", "PA", "LA", "RGBA") else "RGB")
         except (*BROKEN, Image.DecompressionBombError) as error:
             raise MediaError(f"{media.path!r} breaks off or is damaged ({error}).") from None
@@ -105,6 +105,20 @@ def _reduced(picture: Image.Image, side: int) -> Image.Image:
     if picture.mode in ("L", "LA", "RGB", "RGBA"):
         return picture.reduce(factor)
     return picture.resize((max(1, picture.width // factor), max(1, picture.height // factor)), 0)  # nearest: any mode
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Levels of 16 bits and more brought to 256, from the darkest to the lightest; others stay as they are."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    import numpy as np
+    from PIL import Image
+
+    levels = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0.0, neginf=0.0)
+    low = 0.0 if picture.mode.startswith("I;16") else float(levels.min())
+    high = 65_535.0 if picture.mode.startswith("I;16") else float(levels.max())
+    scaled = (levels - low) / (high - low or 1.0) * 255
+    return Image.fromarray(scaled.clip(0, 255).astype(np.uint8))
 
 
 def _page(path: Path, media: Media, side: int, page: int) -> Image.Image:
