@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from stagegap.analysis.attempts import AttemptsView, attempts_sheet
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.spans.files import import_traces
 from stagegap.workspace import Workspace
+
+WHO_AND_WHEN = Path(__file__).parents[3] / "shared/data/who-and-when/traces.jsonl.gz"
 
 
 def turn(role: str, content: str) -> dict[str, str]:
@@ -35,6 +38,7 @@ TRACES = [
 
 
 def looked_at(folder: Path, traces: list[dict[str, Any]], *more: dict[str, Any]) -> AttemptsView:
+    folder.mkdir(exist_ok=True)
     (folder / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in traces))
     imported = import_traces([folder / "t.jsonl"], folder, name="t")
     faults = folder / "data/t/first_faults.jsonl"
@@ -132,3 +136,55 @@ def test_command_draws_what_an_import_wrote(tmp_path: Path, stagegap: Command) -
     assert (printed.code, printed.error) == (0, "")
     assert "First wrong attempts in v1 of agents" in printed.out
     assert stagegap("import", "agents.jsonl", "--name", "other", "--json").json["first_faults"] == 4
+
+
+def test_methods_that_name_steps_stand_beside_chance_and_are_no_people(tmp_path: Path) -> None:
+    claims = [
+        {"record": "a", "annotator": "judge", "by": "model", "position": 1},
+        {"record": "b", "annotator": "judge", "by": "model", "position": 1, "role": "Web"},
+        {"record": "c", "annotator": "judge", "by": "model", "position": 0},
+        {"record": "a", "annotator": "last", "by": "code", "position": 3},
+    ]
+    view = looked_at(tmp_path, TRACES, *claims)
+    assert (view.n, view.disagree, view.annotators) == (4, 0, 1)
+    chance, judge, last = view.namings
+    # a: 4 steps of 2 roles, b: 2 of 2, d: 2 of 2
+    assert chance.step.value == pytest.approx((1 / 4 + 1 / 2 + 1 / 2) / 3)
+    assert chance.role.value == pytest.approx(1 / 2)
+    assert (judge.method, judge.step.n, judge.step.value, judge.role.value, judge.unnamed) == ("judge", 2, 0.5, 1.0, 1)
+    assert (last.method, last.step.value, last.role.value, last.unnamed) == ("last", 0.0, 1.0, 2)
+
+
+def test_point_of_no_return_is_where_no_later_fault_ends_well(tmp_path: Path) -> None:
+    said = [("Boss", "go"), ("Web", "a"), ("Web", "b"), ("Web", "c")]
+    faults = [(1, True), (1, False), (2, True), (2, False), (3, False), (4, False), (None, True)]
+    traces = [trace(f"t{n}", fault, *said, is_correct=right) for n, (fault, right) in enumerate(faults)]
+    view = looked_at(tmp_path, traces)
+    assert (view.no_return, view.lost.value, view.lost.n, view.recovered.value) == (3, 0.0, 2, pytest.approx(2 / 6))
+    by_position = {group.name: group.recovered.value for group in view.groups if group.kind == "position"}
+    assert by_position == {"1": 0.5, "2": 0.5, "3": 0.0, "4 to 5": 0.0}
+    table = [part for part in attempts_sheet(view).parts if not isinstance(part, str)][1]
+    assert "number 3 or later does (point of no return)" in str(table.rows[2][0])
+    late = looked_at(tmp_path / "late", [trace("x", 4, *said, is_correct=True), trace("y", 1, *said)])
+    assert late.no_return is None
+
+
+@pytest.mark.skipif(not WHO_AND_WHEN.exists(), reason="The traces of Who&When are not there.")
+@pytest.mark.parametrize(
+    ("kind", "step", "role", "hazards"),
+    [
+        ("algorithm-generated", 0.1200, 0.2910, {}),
+        # published with modes of one agent as agents of their own (0.1906), and with the question as a step (0.0416)
+        ("hand-crafted", 0.0459, 0.4221, {"WebSurfer": (33, 179), "Orchestrator": (18, 675)}),
+    ],
+)
+def test_chance_on_who_and_when_is_that_of_the_published_table(
+    tmp_path: Path, kind: str, step: float, role: float, hazards: dict[str, tuple[int, int]]
+) -> None:
+    with gzip.open(WHO_AND_WHEN, "rt", encoding="utf-8") as stream:
+        traces = [row for row in map(json.loads, stream) if row["system_kind"] == kind]
+    view = looked_at(tmp_path, traces)
+    assert view.namings[0].step.value == pytest.approx(step, abs=5e-5)
+    assert view.namings[0].role.value == pytest.approx(role, abs=5e-5)
+    groups = {group.name: (group.faults, group.at_risk) for group in view.groups if group.kind == "role"}
+    assert {name: groups[name] for name in hazards} == hazards

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,20 @@ class AttemptGroup:
     faults: int
     hazard: Estimate
     """First wrong attempts / attempts at risk."""
+    recovered: Estimate
+    """Share of the traces that first went wrong at one of them and end well all the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """How often a method names the step, and the role, that people hold to be the first wrong one."""
+
+    method: str
+    """Empty for a step drawn at random from each trace, or a role drawn from those in it."""
+    unnamed: int
+    """Traces with a first wrong attempt of which the method says nothing: they are in neither share."""
+    step: Estimate
+    role: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +89,15 @@ class AttemptsView:
     """Traces in which people named another role than the one that acted there."""
     hazard: Estimate
     groups: tuple[AttemptGroup, ...]
+    namings: tuple[Naming, ...]
+    """Of chance, and then of each method in the file."""
     recovered: Estimate
     """Share of the traces with a wrong attempt whose end is good all the same."""
+    no_return: int | None
+    """Number of the first attempt, from 1, from which on no trace that first went wrong ends well; None where the
+    latest such traces do, or none went wrong."""
+    lost: Estimate
+    """The share of such traces that end well: 0, with what it may be."""
     repeating: Estimate
     """Share of all traces in which an attempt has the role, tool and input of an earlier one."""
     repeats: int
@@ -108,6 +129,7 @@ def _calls(value: Json) -> list[Attempt]:
 class _Trace:
     """A trace that was marked, as far as its attempts could have been the first wrong one."""
 
+    record: str
     unit: str
     at_risk: tuple[Attempt, ...]
     wrong: Attempt | None
@@ -127,7 +149,8 @@ def attempts_view(evidence: ev.Evidence, faults: Sequence[FirstFault]) -> Attemp
             f"No record of {evidence.cascade.name} has attempts: no stage has `each: record.FIELD` whose items say "
             "their position, as `stagegap import` writes them."
         )
-    settled, disagree = _settled(faults)
+    people = [fault for fault in faults if fault.is_person]
+    settled, disagree = _settled(people)
     known: dict[str, FirstFault] = {}
     for record, fault in settled.items():
         positions = {attempt.position for attempt in steps.get(record, ())}
@@ -135,8 +158,10 @@ def attempts_view(evidence: ev.Evidence, faults: Sequence[FirstFault]) -> Attemp
             known[record] = fault
     units = {record.id: record.unit for record in evidence.records}
     traces = [_trace(steps[record], fault, units[record]) for record, fault in known.items()]
+    ends = dict(zip(units, ev.good(evidence, ev.outcome_scores(evidence, ev.SYSTEM)), strict=True))
     marked = {record: steps[record] for record in known}
     repeats = {record: _repeats(own) for record, own in steps.items()}
+    point = _no_return(traces, ends)
     faulty = {record for record, fault in known.items() if fault.position is not None}
     return AttemptsView(
         cascade=evidence.cascade.name,
@@ -145,14 +170,17 @@ def attempts_view(evidence: ev.Evidence, faults: Sequence[FirstFault]) -> Attemp
         n=len(known),
         attempts=sum(len(own) for own in steps.values()),
         faulty=len(faulty),
-        annotators=len({fault.annotator for fault in faults}),
+        annotators=len({fault.annotator for fault in people}),
         unmarked=len(steps.keys() - settled.keys() - disagree),
         elsewhere=len(settled.keys() - known.keys()),
         disagree=len(disagree & steps.keys()),
         other_role=sum(trace.wrong is not None and trace.role != trace.wrong.role for trace in traces),
         hazard=_hazard(traces, lambda _: True),
-        groups=tuple(_groups(traces, marked, seed=evidence.seed)),
-        recovered=_recovered(evidence, faulty),
+        groups=tuple(_groups(traces, marked, ends, seed=evidence.seed)),
+        namings=tuple(_namings(traces, marked, [fault for fault in faults if not fault.is_person])),
+        recovered=_recovered(traces, ends, lambda _: True),
+        no_return=None if point is None else point + 1,
+        lost=_recovered(traces, ends, lambda trace: point is not None and _place(trace) >= point),
         repeating=wilson_of(
             np.array([float(repeats[record] > 0) for record in repeats]), clusters(units[record] for record in repeats)
         ),
@@ -173,6 +201,7 @@ def _trace(steps: Sequence[Attempt], fault: FirstFault, unit: str) -> _Trace:
     last = math.inf if fault.position is None else fault.position
     wrong = next((attempt for attempt in steps if attempt.position == fault.position), None)
     return _Trace(
+        record=fault.record,
         unit=unit,
         at_risk=tuple(attempt for attempt in steps if attempt.position <= last),
         wrong=wrong,
@@ -202,7 +231,9 @@ def _role_hazard(traces: Sequence[_Trace], role: str, *, seed: int) -> Estimate:
     return ratio(resample(columns, units, rng=np.random.default_rng(seed), resamples=RESAMPLES), "faults", "at risk")
 
 
-def _groups(traces: Sequence[_Trace], marked: Mapping[str, Sequence[Attempt]], *, seed: int) -> list[AttemptGroup]:
+def _groups(
+    traces: Sequence[_Trace], marked: Mapping[str, Sequence[Attempt]], ends: Mapping[str, float], *, seed: int
+) -> list[AttemptGroup]:
     all_attempts = [attempt for own in marked.values() for attempt in own]
     groups: list[AttemptGroup] = []
     for kind, of in _KINDS.items():
@@ -212,7 +243,7 @@ def _groups(traces: Sequence[_Trace], marked: Mapping[str, Sequence[Attempt]], *
             at_risk = sum(of(attempt) == name for trace in traces for attempt in trace.at_risk)
             if name and at_risk:
                 is_role = kind == "role"
-                wrong = [trace.role if is_role else of(trace.wrong) for trace in traces if trace.wrong]
+                wrong = {trace.record: trace.role if is_role else of(trace.wrong) for trace in traces if trace.wrong}
                 hazard = (
                     _role_hazard(traces, name, seed=seed)
                     if is_role
@@ -224,8 +255,11 @@ def _groups(traces: Sequence[_Trace], marked: Mapping[str, Sequence[Attempt]], *
                         name=name,
                         attempts=counts[name],
                         at_risk=at_risk,
-                        faults=wrong.count(name),
+                        faults=list(wrong.values()).count(name),
                         hazard=hazard,
+                        recovered=_recovered(
+                            traces, ends, lambda trace, wrong=wrong, name=name: wrong[trace.record] == name
+                        ),
                     )
                 )
     return groups
@@ -250,10 +284,49 @@ _KINDS: Mapping[str, Callable[[Attempt], str]] = {
 }
 
 
-def _recovered(evidence: ev.Evidence, faulty: set[str]) -> Estimate:
-    good = ev.good(evidence, ev.outcome_scores(evidence, ev.SYSTEM))
-    inside = np.array([record.id in faulty for record in evidence.records])
-    return wilson_of(np.where(inside, good, np.nan), evidence.units)
+def _recovered(traces: Sequence[_Trace], ends: Mapping[str, float], belongs: Callable[[_Trace], bool]) -> Estimate:
+    """Share of the traces with a first wrong attempt, of those that belong, which end well."""
+    own = [trace for trace in traces if trace.wrong and belongs(trace)]
+    return wilson_of(np.array([ends[trace.record] for trace in own]), clusters(trace.unit for trace in own))
+
+
+def _place(trace: _Trace) -> int:
+    return -1 if trace.wrong is None else trace.wrong.position
+
+
+def _no_return(traces: Sequence[_Trace], ends: Mapping[str, float]) -> int | None:
+    """The first position from which on no trace that first went wrong there ended well."""
+    wrong = [trace for trace in traces if trace.wrong and not math.isnan(ends[trace.record])]
+    last = max((_place(trace) for trace in wrong if ends[trace.record] > 0), default=-1)
+    return min((_place(trace) for trace in wrong if _place(trace) > last), default=None)
+
+
+def _namings(
+    traces: Sequence[_Trace], marked: Mapping[str, Sequence[Attempt]], claims: Sequence[FirstFault]
+) -> Iterator[Naming]:
+    """What chance comes to, and then each method, on the traces with a first wrong attempt.
+
+    Source: Zhang et al. 2025 (Who&When): accuracy of the step and of the agent, each beside a uniform choice.
+    """
+    wrong = [trace for trace in traces if trace.wrong]
+    units = clusters(trace.unit for trace in wrong)
+    of_roles = any(trace.role for trace in wrong)
+    roles = [{attempt.role for attempt in marked[trace.record]} for trace in wrong]
+    by_step = np.array([1 / len(marked[trace.record]) for trace in wrong])
+    by_role = np.array([1 / len(own) if of_roles else np.nan for own in roles])
+    if wrong:
+        yield Naming(method="", unnamed=0, step=wilson_of(by_step, units), role=wilson_of(by_role, units))
+    for method in sorted({claim.annotator for claim in claims}):
+        said = {claim.record: claim for claim in claims if claim.annotator == method}
+        steps, agents = np.full(len(wrong), np.nan), np.full(len(wrong), np.nan)
+        for at, trace in enumerate(wrong):
+            claim = said.get(trace.record)
+            if claim is not None:
+                acting = (own.role for own in marked[trace.record] if own.position == claim.position)
+                steps[at] = trace.wrong is not None and claim.position == trace.wrong.position
+                agents[at] = (claim.role or next(acting, "")) == trace.role if of_roles else np.nan
+        unnamed = int(np.isnan(steps).sum())
+        yield Naming(method=method, unnamed=unnamed, step=wilson_of(steps, units), role=wilson_of(agents, units))
 
 
 def _repeats(steps: Sequence[Attempt]) -> int:
@@ -269,6 +342,14 @@ _COLUMNS = (
     Column(name="At risk", unit=Unit.COUNT, key="at_risk"),
     Column(name="First wrong", unit=Unit.COUNT, key="faults"),
     Column(name="Hazard", unit=Unit.SHARE, key="hazard"),
+    Column(name="Ends well after it", unit=Unit.SHARE, key="recovered"),
+)
+_NAMINGS = (
+    Column(name="Named by", unit=Unit.TEXT, key="method"),
+    Column(name="Of", unit=Unit.COUNT),
+    Column(name="The step", unit=Unit.SHARE, key="step"),
+    Column(name="The role", unit=Unit.SHARE, key="role"),
+    Column(name="Not named", unit=Unit.COUNT, key="unnamed"),
 )
 _ENDS = (
     Column(name="Question", unit=Unit.TEXT, key="question"),
@@ -292,10 +373,15 @@ def attempts_sheet(view: AttemptsView) -> Sheet:
         )
         if count
     ]
-    rows = tuple((row.name, row.kind, row.attempts, row.at_risk, row.faults, row.hazard) for row in view.groups)
+    late = f"One whose first wrong attempt is number {view.no_return} or later does (point of no return)"
+    rows = tuple(
+        (row.name, row.kind, row.attempts, row.at_risk, row.faults, row.hazard, row.recovered) for row in view.groups
+    )
+    named = tuple((row.method or "chance", row.step.n, row.step, row.role, row.unnamed) for row in view.namings)
     questions = (
         ("An attempt that could be the first wrong one is it", view.hazard),
         (f"A {view.noun} with a wrong attempt ends well", view.recovered),
+        *([(late, view.lost)] if view.no_return is not None else []),
         (f"A {view.noun} tries again what it tried before", view.repeating),
     )
     return Sheet(
@@ -305,6 +391,7 @@ def attempts_sheet(view: AttemptsView) -> Sheet:
             f"{view.faulty:,} with a first wrong attempt. Attempts behind it are not at risk.",
             Table(columns=_COLUMNS, rows=rows),
             Table(columns=_ENDS, rows=tuple((question, share.n, share) for question, share in questions)),
+            *([Table(columns=_NAMINGS, rows=named)] if named else []),
             f"{view.repeats:,} of {view.attempts:,} attempts repeat an earlier one: same role, tool and input.",
             *left,
         ),

@@ -191,7 +191,8 @@ def read_marks(path: Path, stages: Sequence[str]) -> list[Mark]:
 def read_first_faults(path: Path) -> list[FirstFault]:
     """The first wrong attempts of traces: a row a record and annotator, with position and, where it was said, role.
 
-    A position is counted from 0; null, or nothing, says that no attempt is wrong.
+    A position is counted from 0; null, or nothing, says that no attempt is wrong. Rows with `by` other than `person`
+    are of a method that names steps.
     Raises: InputError with every problem: missing fields, what is no position, one annotator twice at a record.
     """
     problems = Problems(path)
@@ -213,7 +214,15 @@ def read_first_faults(path: Path) -> list[FirstFault]:
             problems.add(row.line, f"The annotator {key[1]!r} marked this record on line {first[key]} already.")
         first.setdefault(key, row.line)
         role = str(row.values.get("role") or "")
-        faults.append(FirstFault(record=key[0], annotator=key[1], position=int(number) if number else None, role=role))
+        faults.append(
+            FirstFault(
+                record=key[0],
+                annotator=key[1],
+                position=int(number) if number else None,
+                role=role,
+                is_person=row.values.get("by") in (None, "", "person"),
+            )
+        )
     problems.raise_if_any()
     return faults
 

@@ -313,3 +313,5 @@ class FirstFault:
     """Of the attempt in its trace, counted from 0; None where no attempt is wrong."""
     role: str = ""
     """Who went wrong, where people said it: it may be another than the one that acted."""
+    is_person: bool = True
+    """False for a method that names steps, whose word counts as no reference."""
