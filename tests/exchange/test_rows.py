@@ -61,6 +61,7 @@ def test_parquet_cells_become_json(tmp_path: Path) -> None:
         ("a.jsonl", "[1]", "a.jsonl:1: A JSON object was expected, found '[1]'."),
         ("a.jsonl", b'{"x": "a"}\n{"x": "\xe4"}', "a.jsonl:2: Byte 18 (0xe4) is not UTF-8. Save it as UTF-8."),
         ("a.jsonl", "x".encode("utf-16"), "a.jsonl: The file is UTF-16. Save it as UTF-8."),
+        ("a.csv", "id,text\n1,a\n".encode("utf-16-be"), "a.csv: The file is UTF-16. Save it as UTF-8."),
         ("a.csv", "a,b\n1,2\n1,2,3\n", "a.csv:3: 2 cells were expected as in the header, found 3."),
         ("a.csv", "a,a\n1,2\n", "a.csv:1: Columns stand twice: a."),
         ("a.csv", "", "a.csv:1: The file has no header."),
@@ -169,6 +170,24 @@ def test_nan_in_parquet_is_a_cell_without_a_value(tmp_path: Path) -> None:
     assert row.values == {"id": 1, "a": None, "b": [None, 2.0]}
 
 
+def test_bytes_in_parquet_are_the_text_that_they_hold_or_named(tmp_path: Path) -> None:
+    [row] = read_rows(parquet(tmp_path / "r.parquet", "'a'::blob as id, {'x': [encode('é')]} as s"))
+    assert row.values == {"id": "a", "s": {"x": ["é"]}}
+    odd = parquet(tmp_path / "o.parquet", "1 as id, '\\xFF'::blob as text")
+    assert complaint(odd) == "o.parquet:1: A cell holds bytes that are no text in UTF-8."
+
+
+def test_columns_of_parquet_are_called_as_in_the_file(tmp_path: Path) -> None:
+    pyarrow, parquet_files = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "r.parquet"
+    inside = pyarrow.array([{"text": [1]}])
+    columns = [pyarrow.array(["a"]), inside, pyarrow.array(["x"]), pyarrow.array(["y"])]
+    parquet_files.write_table(pyarrow.table(columns, names=["id", "in", "text", "Text"]), path)
+    assert read_rows(path)[0].values == {"id": "a", "in": {"text": [1]}, "text": "x", "Text": "y"}
+    parquet_files.write_table(pyarrow.table(columns, names=["id", "in", "text", "text"]), path)
+    assert complaint(path) == "r.parquet:1: Columns stand twice: text."
+
+
 def test_an_infinite_number_in_parquet_is_named_with_its_row_and_field(tmp_path: Path) -> None:
     path = parquet(tmp_path / "r.parquet", "1 as id, {'x': 'infinity'::double} as a")
     with pytest.raises(InputError, match=r"r\.parquet:1: The field 'a\.x': inf is no number that can be stored\."):
@@ -204,6 +223,8 @@ def test_json_holds_rows_as_a_list_or_as_columns(tmp_path: Path, content: str) -
         ("a.csv", 'id;text\n1;"a, b; c"\n'),
         ("a.csv", "id\ttext\n1\ta, b; c\n"),
         ("a.csv", 'id,text\n1,"a, b; c"\n'),
+        ("a.csv", 'id,text\r1,"a, b; c"\r'),
+        ("a.csv", 'sep=;\r\nid;text\r\n1;"a, b; c"\r\n'),
         ("a.tsv.gz", gzip.compress(b"id\ttext\n1\ta, b; c\n", mtime=0)),
     ],
 )

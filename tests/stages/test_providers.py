@@ -280,6 +280,19 @@ def test_streams_of_odd_forms_are_read(model: Model, text: str, value: str) -> N
     assert reply.value == value
 
 
+def test_a_stream_with_a_broken_piece_is_not_read_without_it(model: Model) -> None:
+    pieces = ["a ", "not ", "b"]
+    text = events(*map(piece, pieces))
+    broken = text.replace('"not "}', '"not "', 1)
+    assert broken != text
+    model.server.answers(rules=[{"when": "all", "text": broken, "type": "text/event-stream"}])
+    [reply] = model.ask(model.stage(), "a")
+    assert (reply.status, reply.value) == (Status.INFRASTRUCTURE, None)
+    assert "can't be read" in reply.error
+    model.server.answers(rules=[{"when": "all", "text": f"\ufeff{text}", "type": "application/json"}])
+    assert model.ask(model.stage(), "a")[0].value == "a not b"
+
+
 def test_a_stream_whose_last_piece_holds_the_fault_is_that_fault(model: Model) -> None:
     fault = {
         "choices": [{"delta": {}, "finish_reason": "error", "error": {"code": 400, "message": "prompt is too long"}}]

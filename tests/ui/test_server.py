@@ -159,6 +159,17 @@ def test_address_that_is_not_of_this_machine_is_named(tmp_path: Path) -> None:
         server.serve(tmp_path, port=free_port(), address="no.such.name.invalid")
 
 
+def handshake(port: int, **headers: str) -> int:
+    """The status with which the app answers who asks for a socket."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    connection.request("GET", "/_stcore/stream", headers=upgrade | key | headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
 def test_streamlit_run_is_guarded_as_the_command_is(tmp_path: Path) -> None:
     """As a process: it prints the link with the token, refuses strangers and other pages, and asks nobody outside."""
     (tmp_path / "pipelines").mkdir()
@@ -191,8 +202,18 @@ def test_streamlit_run_is_guarded_as_the_command_is(tmp_path: Path) -> None:
             assert answer.headers["X-Frame-Options"] == "DENY"
             statuses.append(answer.status)
             connection.close()
+        own = f"http://127.0.0.1:{port}"
+        sockets = [
+            handshake(port, Cookie=cookie, Origin=own),
+            handshake(port, Cookie=cookie, Origin="http://127.0.0.1:1"),
+            handshake(port, Cookie=cookie, Origin=own, Host=f"elsewhere.example:{port}"),
+            handshake(port, Cookie=cookie),
+            handshake(port, Origin=own),
+            handshake(port, Origin=own, Cookie=cookie[:-4]),
+        ]
         process.terminate()
     assert statuses == [403, 200, 403, 403]
+    assert sockets == [101, 403, 403, 403, 403, 403]
 
 
 def test_port_that_is_taken_is_named(tmp_path: Path) -> None:

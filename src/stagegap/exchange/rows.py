@@ -179,7 +179,7 @@ def _text(path: Path, problems: Problems) -> str:
     if len(content) > MAX_BYTES:
         problems.fail(None, f"The file holds more than {MAX_BYTES // 1024**3} GB of text.")
     refuse_packed(content, problems)
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:2]:
         problems.fail(None, "The file is UTF-16.", "Save it as UTF-8.")
     try:
         return content.decode("utf-8-sig")
@@ -275,10 +275,12 @@ def separator_of(header: str) -> str:
 def _csv(path: Path, problems: Problems) -> Iterator[Row]:
     csv.field_size_limit(MAX_LINE)
     text = _text(path, problems)
-    separator = "\t" if ".tsv" in path.suffixes else separator_of(text.partition("\n")[0])
+    separator = "\t" if ".tsv" in path.suffixes else separator_of(re.split(r"[\r\n]", text, maxsplit=1)[0])
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         header = next(reader, list[str]())
+        if header == ["sep=", ""]:  # for Excel, which takes it off
+            header = next(reader, list[str]())
         _check_header(header, problems)
         for cells in reader:
             if not cells:
@@ -338,8 +340,11 @@ _CELL_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL
 def _plain(cell: object) -> Json:
     """A cell of Parquet or Excel as JSON: dates, decimals and the like as the text that they are printed as.
 
-    NaN is a cell without a value: DuckDB and Polars write it where pandas writes null.
+    NaN is a cell without a value: DuckDB and Polars write it where pandas writes null. Bytes are text that a program
+    wrote without saying so. Raises: UnicodeDecodeError for other bytes.
     """
+    if isinstance(cell, bytes):
+        return cell.decode()
     if isinstance(cell, float) and math.isnan(cell):
         return None
     if cell is None or isinstance(cell, bool | int | float | str):
@@ -361,14 +366,37 @@ def _zones_as_text(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation
     return relation.project(", ".join(columns))
 
 
+def _outermost(schema: Sequence[tuple[str, int | None]]) -> list[str]:
+    """The names of the columns, of a schema that lists what is inside a column behind it; DuckDB renames doubled ones.
+
+    >>> _outermost([("schema", 2), ("a", 1), ("inside", None), ("b", None)])
+    ['a', 'b']
+    """
+    names: list[str] = []
+    inside = 0
+    for name, children in schema[1:]:
+        if inside:
+            inside -= 1
+        else:
+            names.append(name)
+        inside += children or 0
+    return names
+
+
 def _parquet(path: Path, problems: Problems) -> Iterator[Row]:
     connection = duckdb.connect()
     try:
         connection.execute("SET TimeZone = 'UTC'")
         relation = _zones_as_text(connection.read_parquet(str(path)))
-        names = relation.columns
+        schema = connection.execute("select name, num_children from parquet_schema(?)", [str(path)]).fetchall()
+        names = _outermost(schema)
+        _check_header(names, problems)
         for number, cells in enumerate(relation.fetchall(), start=1):
-            values = {name: _plain(cell) for name, cell in zip(names, cells, strict=True)}
+            try:
+                values = {name: _plain(cell) for name, cell in zip(names, cells, strict=True)}
+            except UnicodeDecodeError:
+                problems.add(number, "A cell holds bytes that are no text in UTF-8.")
+                continue
             odd = odd_number(values)
             if odd:
                 problems.add(number, f"The field {odd[0]!r}: {odd[1]}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -88,6 +89,7 @@ class Wire:
             return lost_connection(error, self._patience)
         if isinstance(content, Failure):
             return content
+        content = content.removeprefix(BOM_UTF8)
         return Received(status=response.status, headers=headers, body=content, reason=response.reason or "")
 
     def _given(self, form: str) -> Mapping[str, str]:
@@ -179,6 +181,8 @@ def is_stream(received: Received) -> bool:
 def put_together(text: str) -> Mapping[str, object] | None:
     """The answer that a stream holds, in the form of one that came at once; None where the stream ended before it.
 
+    Empty where a piece can't be read: without it the rest would be another answer.
+
     >>> put_together('data: {"choices": [{"delta": {"content": "o"}, "finish_reason": "stop"}]}')["choices"]
     [{'message': {'content': 'o'}, 'finish_reason': 'stop'}]
     """
@@ -191,6 +195,8 @@ def put_together(text: str) -> Mapping[str, object] | None:
         if event is None:
             is_whole = True
             continue
+        if not event:
+            return {}
         if event.get("error"):
             return {"error": event["error"]}
         if event.get("type") in WHOLE:
@@ -222,7 +228,7 @@ def _grow(message: dict[str, object], piece: Mapping[str, object]) -> None:
 
 
 def _events(text: str) -> Iterator[Mapping[str, object] | None]:
-    """The data of each event that is an object; None for the sign that all was sent."""
+    """The data of each event that is an object, empty for a broken one; None for the sign that all was sent."""
     data: list[str] = []
     for line in (*_LINE_END.split(text), ""):
         if line.startswith("data:"):
@@ -245,8 +251,10 @@ def _event(content: str) -> Iterator[Mapping[str, object] | None]:
         lines = content.split("\n")
         for line in lines if len(lines) > 1 else ():
             yield from _event(line)
+        if len(lines) == 1 and content.startswith("{"):
+            yield {}
         return
-    if isinstance(event, Mapping):
+    if isinstance(event, Mapping) and event:
         yield cast("Mapping[str, object]", event)
 
 
