@@ -262,12 +262,12 @@ def changed_sheet(view: WhatChanged) -> Sheet:
         headline=view.headline,
         parts=(
             view.summary,
-            Table(columns=_TOTAL, rows=(("outcome", claimed(view.total), view.total.verdict),)),
+            Table(columns=_TOTAL, rows=(("outcome", claimed(view.total), view.total.word),)),
             Table(columns=_COLUMNS, rows=tuple(_share_cells(view, row) for row in view.stages)),
             Table(
                 columns=_PAIRS,
                 rows=tuple(
-                    (pair.later, pair.earlier, claimed(pair.claim), pair.claim.verdict)
+                    (pair.later, pair.earlier, claimed(pair.claim), pair.claim.word)
                     for pair in view.pairs
                     if pair.claim.change.value or pair.table is None or not pair.table.is_idle
                 ),
@@ -294,4 +294,4 @@ def _share_cells(view: WhatChanged, row: StageShare) -> tuple[Entry, ...]:
         return row.stage, *[None] * 7, row.status
     gains = (claimed(row.claim, points=view.printed.get(row.stage)), row.alone, row.last, row.banzhaf)
     harm = None if row.harm is None else row.harm.rate
-    return row.stage, *gains, harm, row.fixed, row.broken, row.claim.verdict
+    return row.stage, *gains, harm, row.fixed, row.broken, row.claim.word

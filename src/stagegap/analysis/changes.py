@@ -25,6 +25,9 @@ OUTCOME = "outcome"
 """The name of the outcome's row among the stages; no stage can be called so."""
 
 
+WORDS = {"improved": "better", "regressed": "worse", "tied": "no measurable difference", "too few": "too few to read"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A change with the word that the evidence allows for it."""
@@ -41,6 +44,11 @@ class Claim:
     def is_settled(self) -> bool:
         """True where the two sides can't differ, see `no_change`."""
         return self.change.method.startswith("exact")
+
+    @property
+    def word(self) -> str:
+        """The verdict as every screen says it."""
+        return "nothing changed" if self.is_settled else WORDS[self.verdict]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -337,7 +337,7 @@ def _change_cells(row: StageChange) -> tuple[Entry, ...]:
         return row.stage, row.before, row.after, claimed(row.claim), None, None, None, "not compared"
     change = row.claim.change
     flips = (row.flips.fixed, row.flips.broken)
-    return row.stage, row.before, row.after, claimed(row.claim), change.n, *flips, row.claim.verdict
+    return row.stage, row.before, row.after, claimed(row.claim), change.n, *flips, row.claim.word
 
 
 def worst_list(view: Comparison) -> ChangeLists | None:

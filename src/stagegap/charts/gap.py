@@ -332,13 +332,12 @@ def _bounded(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: 
         )
 
 
-WORDS = {"improved": "better", "regressed": "worse", "tied": "no measurable difference", "too few": "too few to read"}
 _STEPS = (0.025, 0.05, 0.1, 0.25, 0.5)
 
 
 def change_row(head: str, claim: Claim, *, whole: int | None = None, more: tuple[str, ...] = (), says: str = "") -> Row:
     """A change around 0 with its interval and its word: grey where nothing can be concluded."""
-    change, word = claim.change, "nothing changed" if claim.is_settled else WORDS[claim.verdict]
+    change, word = claim.change, claim.word
     if not change.is_measured:
         return Row(head=head, says=f"{head}: {change.method}.", note=change.method)
     figure = figures.points(change.value) if whole is None else figures.signed(whole)

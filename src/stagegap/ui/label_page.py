@@ -280,7 +280,8 @@ def draw(workspace: Workspace) -> None:
     head, right = streamlit.columns([3.6, 1.2], vertical_alignment="center")
     with head, streamlit.container(horizontal=True, vertical_alignment="center", gap="medium"):
         elements.switch("Stage", "stage", list(stages), stage)
-        elements.question(stages[stage].question)
+        is_verdict = _purpose(workspace, cascade) == "verdict"
+        elements.question(f"Is what {stage} answered right?" if is_verdict else stages[stage].question)
     with right, streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         if who is not None:
             identity.annotator()
@@ -296,7 +297,7 @@ def draw(workspace: Workspace) -> None:
         streamlit.container()
     record = state.asked("record")
     if kind := KINDS.get(queue.purpose):
-        elements.note(f"{queue.question} {kind}" if queue.purpose == "judge" else kind)
+        elements.note(f"{queue.question} {kind}" if queue.purpose in ("judge", "verdict") else kind)
     if record and workspace.labels.queue_item(queue, record, who) is None:
         elements.note(f"Record {record} in the link is not in this queue.")
     draw_card(workspace, queue, who, verified, record)
@@ -317,6 +318,13 @@ def _own(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
             f"The newest {MOST}, as they were when the page was opened. A click opens one again: what you save then is "
             "added, and what you said before stays in its history."
         )
+
+
+def _purpose(workspace: Workspace, cascade: str) -> str:
+    """What the queue of the link is for, named by that or by its id."""
+    name = state.asked("queue") or "random"
+    known = workspace.labels.queue_of(cascade, name)
+    return known.purpose if known is not None else name
 
 
 def _queue(workspace: Workspace, cascade: str, stage: str) -> Queue:
