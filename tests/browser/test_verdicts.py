@@ -43,7 +43,7 @@ def test_verdicts_are_given_by_keys_and_a_blind_turn_never_gets_the_output(
     page.goto(f"{serve(is_real=True).url}/label?cascade={CASCADE}&stage=draft&who={who}&queue=verdict")
     card = page.locator(".card[data-record]:not([data-record=''])")
     expect(card).to_have_attribute("data-record", records[0])
-    expect(page.get_by_role("heading", name="Is what draft answered right?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Is what the system answered at draft right?")).to_be_visible()
     expect(page.get_by_text("Blind: you see what the system saw")).to_be_visible()
     expect(page.locator(".output")).to_have_count(0)
     card.focus()

@@ -281,7 +281,7 @@ def draw(workspace: Workspace) -> None:
     with head, streamlit.container(horizontal=True, vertical_alignment="center", gap="medium"):
         elements.switch("Stage", "stage", list(stages), stage)
         is_verdict = _purpose(workspace, cascade) == "verdict"
-        elements.question(f"Is what {stage} answered right?" if is_verdict else stages[stage].question)
+        elements.question(f"Is what the system answered at {stage} right?" if is_verdict else stages[stage].question)
     with right, streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         if who is not None:
             identity.annotator()
