@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stagegap.analysis.verdicts import VerdictColumns, VerdictRow, verdict_parts, verdict_row, verdicts_sheet
+from stagegap.analysis.verdicts import VerdictColumns, VerdictRow, verdict_parts, verdict_row
 from stagegap.stats.judge import Mix
 from stagegap.stats.spread import clusters
 
@@ -29,7 +29,7 @@ def some(n: int = 60, more: int = 140, **fields: Any) -> VerdictRow:
 
 
 def sentences(row: VerdictRow) -> str:
-    return " ".join(verdicts_sheet([row], "mail").sentences)
+    return " ".join(part for part in verdict_parts([row], "mail") if isinstance(part, str))
 
 
 def test_share_says_what_it_rests_on_and_what_is_taken_off() -> None:

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
-from stagegap.stats.raters import dawid_skene, human_limit
+from stagegap.stats.raters import dawid_skene
 
 
 def simulated(n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -57,10 +55,3 @@ def test_a_category_that_nobody_chose_has_no_table():
 def test_an_item_without_a_rating_is_refused(counts: np.ndarray):
     with pytest.raises(ValueError, match="every item needs a rating"):
         dawid_skene(counts)
-
-
-def test_soft_labels_limit_what_can_be_reached():
-    found = human_limit(np.array([[8.0, 2], [10, 0], [1, 0]]))
-    assert found.best_possible == pytest.approx(0.9)
-    assert found.people == pytest.approx(((8 * 7 + 2 * 1) / 90 + 1) / 2)
-    assert math.isnan(human_limit(np.zeros((2, 2))).people)

@@ -16,7 +16,6 @@ from stagegap.stats.judge import (
     ppi_mean,
     ppi_rate,
     rogan_gladen,
-    weighted_mean,
 )
 
 Floats = NDArray[np.float64]
@@ -93,27 +92,6 @@ def test_labels_and_scores_must_fit():
     with pytest.raises(ValueError, match="3 labels need 3 judged scores, got 2"):
         ppi_mean(np.ones(3), np.ones(2), np.ones(9))
     assert not ppi_mean(np.ones(3), np.ones(3), np.ones(9)).is_measured
-
-
-def test_records_chosen_with_known_chances_give_an_unbiased_mean():
-    rng = np.random.default_rng(3)
-    truth = (rng.random(2000) < 0.3).astype(float)
-    predicted = np.clip(0.3 + 0.4 * (truth - 0.3) + rng.normal(0, 0.1, 2000), 0, 1)
-    chances = np.clip(0.02 + 0.3 * np.abs(predicted - 0.5), 0.02, 1)
-    values, covered = [], 0
-    for _ in range(400):
-        taken = rng.random(2000) < chances
-        found = weighted_mean(truth[taken], predicted[taken], chances[taken], predicted[~taken])
-        values.append(found.value)
-        covered += found.low <= truth.mean() <= found.high
-    assert np.mean(values) == pytest.approx(truth.mean(), abs=0.006)
-    assert covered / 400 >= 0.93
-
-
-def test_a_chance_of_zero_is_refused_and_one_label_is_too_few():
-    with pytest.raises(ValueError, match="above 0"):
-        weighted_mean(np.ones(2), np.ones(2), np.array([0.0, 0.5]), np.ones(3))
-    assert not weighted_mean(np.ones(1), np.ones(1), np.ones(1), np.ones(3)).is_measured
 
 
 def test_whole_clusters_are_what_is_independent_in_a_helped_mean():

@@ -12,7 +12,7 @@ import llm_server
 from conftest import Command
 from judged import GRADED, STRICT, Planted, write_judged
 from stagegap import report
-from stagegap.analysis.judges import judged_sheet
+from stagegap.analysis.views import sheets_beside
 from stagegap.errors import ConfigurationError, SpecError
 from stagegap.model.answer import Status
 from stagegap.model.run import SYSTEM
@@ -245,7 +245,8 @@ def test_command_and_report_say_what_the_view_says(tmp_path: Path, stagegap: Com
     given = json.loads(stagegap("show", "judges", "--json").out)
     assert given["rows"][0]["corrected"]["value"] == row.corrected.value
     printed = stagegap("show", "judges").out
-    sentence = judged_sheet(card.judges, "question").sentences[0]
+    [sheet] = sheets_beside(card)
+    sentence = sheet.sentences[0]
     assert sentence.startswith("reply by strict (strict): ")
     assert " of 300 outputs are good, the judge's errors taken off by 120 labelled questions" in sentence
     assert " ".join(sentence.split()) in " ".join(printed.split())

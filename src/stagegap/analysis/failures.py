@@ -263,23 +263,6 @@ def group_rows(view: Scorecard) -> list[Row]:
     ]
 
 
-def failure_table(view: Scorecard) -> list[Row]:
-    """One row a failure that the view lists."""
-    return [
-        {
-            "stage": detail.stage,
-            "record": row.record,
-            "title": row.title,
-            "system": row.system,
-            "reference": row.reference,
-            "score": row.score,
-            "first_fault": row.first_fault,
-        }
-        for detail in view.details
-        for row in detail.rows
-    ]
-
-
 NO_ANSWER = "no answer"
 
 

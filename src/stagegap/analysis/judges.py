@@ -384,11 +384,6 @@ def judges_parts(rows: Sequence[JudgeRow], noun: str) -> Iterator[str | Table]:
     )
 
 
-def judged_sheet(rows: Sequence[JudgeRow], noun: str) -> Sheet:
-    """What a run's judges say, to stand beside its other figures."""
-    return Sheet(headline="What judges say", parts=tuple(judged_parts(rows, noun)))
-
-
 def judged_parts(rows: Sequence[JudgeRow], noun: str) -> Iterator[str | Table]:
     """What the judges say, and beside it how good they are; nothing without one."""
     for row in rows:

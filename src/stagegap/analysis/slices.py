@@ -46,23 +46,6 @@ class Neighbour:
     only_there: tuple[str, ...]
 
 
-def nearest_passing(vectors: Floats, failed: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Per record, the passing one with the largest cosine and that cosine; -1 and NaN where there is none.
-
-    `vectors` is records x features, from any embedding; `failed` is 1, 0 or NaN.
-    """
-    lengths = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
-    unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    passing = np.flatnonzero(failed == 0)
-    failing = np.flatnonzero(failed == 1)
-    best, similarity = np.full(len(failed), -1, dtype=np.int64), np.full(len(failed), math.nan)
-    if len(passing) and len(failing):
-        alike = unit[failing] @ unit[passing].T
-        best[failing] = passing[alike.argmax(axis=1)]
-        similarity[failing] = alike.max(axis=1)
-    return best, similarity
-
-
 class Texts:
     """The texts of records as TF-IDF vectors, made once for all stages."""
 

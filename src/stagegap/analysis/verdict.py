@@ -142,7 +142,6 @@ ENOUGH_RECORDS = 30
 CLOSE = 0.02
 CLOSE_AT_MOST = 0.05
 """Gains below `CLOSE` are only called close when no interval reaches further than this."""
-OVERLAP_WANTED = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

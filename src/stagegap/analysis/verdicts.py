@@ -153,11 +153,6 @@ def verdicts_view_sheet(view: VerdictsView) -> Sheet:
     return Sheet(headline=f"Verdicts on {view.run} of {view.cascade}", parts=parts)
 
 
-def verdicts_sheet(rows: Sequence[VerdictRow], noun: str) -> Sheet:
-    """The same, to stand beside a run's other figures."""
-    return Sheet(headline="What verdicts say", parts=tuple(verdict_parts(rows, noun)))
-
-
 def verdict_parts(rows: Sequence[VerdictRow], noun: str) -> Iterator[str | Table]:
     """The same as parts of a sheet; nothing without a verdict."""
     for row in rows:

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 import numpy as np
 
 from stagegap.analysis.judges import JudgeRow, judged_parts
-from stagegap.analysis.outcomes import OtherOutcome, StrictRule, others_table, undecided_parts
+from stagegap.analysis.outcomes import OtherOutcome, StrictRule, others_sheet, others_table, undecided_parts
 from stagegap.analysis.repeats import PassesOfK, RepeatNoise, noise_table, passes_table
 from stagegap.analysis.troubles import Trouble
 from stagegap.analysis.verdicts import VerdictRow, verdict_parts
@@ -423,6 +423,16 @@ def gap_sheet(view: Scorecard) -> Sheet:
             verdict.advice,
         ),
     )
+
+
+def sheets_beside(view: Scorecard) -> tuple[Sheet, ...]:
+    """What stands under a heading of its own on a page and in a report; what has nothing to say is left out."""
+    sheets = (
+        others_sheet(view.others),
+        Sheet(headline="What judges say", parts=tuple(judged_parts(view.judges, view.noun))),
+        Sheet(headline="What verdicts say", parts=tuple(verdict_parts(view.verdicts, view.noun))),
+    )
+    return tuple(sheet for sheet in sheets if sheet.parts)
 
 
 def _rests(view: Scorecard) -> str:

@@ -28,8 +28,6 @@ OF_STREAMS = 0.04
 """Chance of one that all streams together take: both make the 5% that are promised."""
 PAIRS = 20
 """New records of a batch, at most, that are held against old ones."""
-INPUTS = "inputs"
-"""Name of the row about what comes in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

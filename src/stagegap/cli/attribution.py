@@ -138,24 +138,18 @@ def escalation(
     as_json: JsonOption = False,
 ) -> None:
     """Say what asking the stronger stage about 10% more records would buy and cost, threshold by threshold."""
-    from stagegap.cli.printed import present
-    from stagegap.cli.start import attribution, workspace
+    from stagegap.cli.start import show_run
 
-    with workspace() as opened:
-        view = attribution(opened, cascade, run).escalation(cheap, strong)
-    present("escalation", view, as_json=as_json)
+    show_run("escalation", lambda looked: looked.escalation(cheap, strong), cascade, run, as_json=as_json)
 
 
 def _command(entry: View, look: Callable[[Attribution], object]) -> Callable[..., None]:
     """The command of a view that is computed from one run."""
 
     def command(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOption = False) -> None:
-        from stagegap.cli.printed import present
-        from stagegap.cli.start import attribution, workspace
+        from stagegap.cli.start import show_run
 
-        with workspace() as opened:
-            view = look(attribution(opened, cascade, run))
-        present(entry.name, view, as_json=as_json)
+        show_run(entry.name, look, cascade, run, as_json=as_json)
 
     return command
 
@@ -175,12 +169,9 @@ def judges(
     as_json: JsonOption = False,
 ) -> None:
     """Say how good the judges are beside people, and what they say of all outputs with their errors taken off."""
-    from stagegap.cli.printed import present
-    from stagegap.cli.start import attribution, workspace
+    from stagegap.cli.start import show_run
 
-    with workspace() as opened:
-        view = attribution(opened, cascade, run).judges(against=against)
-    present("judges", view, as_json=as_json)
+    show_run("judges", lambda looked: looked.judges(against=against), cascade, run, as_json=as_json)
 
 
 @views.command()
@@ -193,12 +184,9 @@ def agree(
     as_json: JsonOption = False,
 ) -> None:
     """Say how far people agree, how good they are against each other, and whether the system could be one of them."""
-    from stagegap.cli.printed import present
-    from stagegap.cli.start import attribution, workspace
+    from stagegap.cli.start import show_run
 
-    with workspace() as opened:
-        view = attribution(opened, cascade, run).agree(epsilon=epsilon)
-    present("agree", view, as_json=as_json)
+    show_run("agree", lambda looked: looked.agree(epsilon=epsilon), cascade, run, as_json=as_json)
 
 
 @views.command()
@@ -209,12 +197,9 @@ def marks(
     as_json: JsonOption = False,
 ) -> None:
     """Put faults and root causes that people marked in records beside those that the scores show."""
-    from stagegap.cli.printed import present
-    from stagegap.cli.start import attribution, workspace
+    from stagegap.cli.start import show_run
 
-    with workspace() as opened:
-        view = attribution(opened, cascade, run).marks(file)
-    present("marks", view, as_json=as_json)
+    show_run("marks", lambda looked: looked.marks(file), cascade, run, as_json=as_json)
 
 
 @views.command()
@@ -225,12 +210,9 @@ def attempts(
     as_json: JsonOption = False,
 ) -> None:
     """Say how likely an agent's next attempt is the first wrong one, by role, tool and position."""
-    from stagegap.cli.printed import present
-    from stagegap.cli.start import attribution, workspace
+    from stagegap.cli.start import show_run
 
-    with workspace() as opened:
-        view = attribution(opened, cascade, run).attempts(file)
-    present("attempts", view, as_json=as_json)
+    show_run("attempts", lambda looked: looked.attempts(file), cascade, run, as_json=as_json)
 
 
 @views.command()
@@ -249,12 +231,15 @@ def ratings(
     as_json: JsonOption = False,
 ) -> None:
     """Put ratings of whole answers beside a run: by first fault, rater noise, correlation with the scores."""
-    from stagegap.cli.printed import present
-    from stagegap.cli.start import attribution, workspace
+    from stagegap.cli.start import show_run
 
-    with workspace() as opened:
-        view = attribution(opened, cascade, run).ratings(file, system=system, person=person, scale=scale)
-    present("ratings", view, as_json=as_json)
+    show_run(
+        "ratings",
+        lambda looked: looked.ratings(file, system=system, person=person, scale=scale),
+        cascade,
+        run,
+        as_json=as_json,
+    )
 
 
 @views.command()
@@ -267,12 +252,15 @@ def selfcheck(
     as_json: JsonOption = False,
 ) -> None:
     """Plant faults at every stage of your own cascade, and report what each method recovers of them."""
-    from stagegap.cli.printed import present
-    from stagegap.cli.start import attribution, workspace
+    from stagegap.cli.start import show_run
 
-    with workspace() as opened:
-        view = attribution(opened, cascade, run).selfcheck(rate=rate, records=records, may_pay=paid)
-    present("selfcheck", view, as_json=as_json)
+    show_run(
+        "selfcheck",
+        lambda looked: looked.selfcheck(rate=rate, records=records, may_pay=paid),
+        cascade,
+        run,
+        as_json=as_json,
+    )
 
 
 UNTAUGHT = (

@@ -335,13 +335,9 @@ def expect_change(
 @views.command(name="ledger")
 def show_ledger(cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
     """Put what was expected of each change beside what came of it, and say how well this team predicts."""
-    from stagegap.cli.printed import present
-    from stagegap.cli.start import past as opened_past
-    from stagegap.cli.start import workspace
+    from stagegap.cli.start import show_past
 
-    with workspace() as opened:
-        view = opened_past(opened, cascade).ledger()
-    present("ledger", view, as_json=as_json)
+    show_past("ledger", lambda past: past.ledger(), cascade, as_json=as_json)
 
 
 def draw_blessed(blessed: Blessed, paths: Sequence[Path]) -> None:
@@ -367,12 +363,9 @@ LoseOption = Annotated[
 @views.command(name="watch")
 def show_watch(lose_at_most: LoseOption = 5.0, cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
     """Say whether what came in is still answered as well as the reference run; takes nothing in."""
-    from stagegap.cli.printed import present
-    from stagegap.cli.start import past, workspace
+    from stagegap.cli.start import show_past
 
-    with workspace() as opened:
-        view = past(opened, cascade).watch().view(lose_at_most=lose_at_most / 100)
-    present("watch", view, as_json=as_json)
+    show_past("watch", lambda past: past.watch().view(lose_at_most=lose_at_most / 100), cascade, as_json=as_json)
 
 
 @tools.command(name="watch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from stagegap.analysis.changes import Comparison
@@ -90,3 +91,23 @@ def gate(opened: Workspace, cascade: str | None) -> Gate:
 def past(opened: Workspace, cascade: str | None) -> Past:
     """The past runs, by default of the cascade that ran last. Raises: NotFound."""
     return opened.past(cascade_name(opened, cascade))
+
+
+def show_run(
+    name: str, look: Callable[[Attribution], object], cascade: str | None, run: str | None, *, as_json: bool
+) -> None:
+    """Print a view of one run, by default of the newest, and what to type next."""
+    from stagegap.cli.printed import present
+
+    with workspace() as opened:
+        view = look(attribution(opened, cascade, run))
+    present(name, view, as_json=as_json)
+
+
+def show_past(name: str, look: Callable[[Past], object], cascade: str | None, *, as_json: bool) -> None:
+    """Print a view of the past runs of a cascade, and what to type next."""
+    from stagegap.cli.printed import present
+
+    with workspace() as opened:
+        view = look(past(opened, cascade))
+    present(name, view, as_json=as_json)

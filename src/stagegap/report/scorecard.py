@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stagegap import charts, redaction
 from stagegap.analysis import views
 from stagegap.analysis.codes import CodesView, codes_sheet
-from stagegap.analysis.judges import judged_sheet
-from stagegap.analysis.outcomes import others_sheet
 from stagegap.analysis.record_view import RecordView
-from stagegap.analysis.verdicts import verdicts_sheet
 from stagegap.analysis.views import Scorecard, StageDetail, gap_sheet
 from stagegap.charts.failures import SHOWN as GROUPS_SHOWN
 from stagegap.model.notes import OddityEvent
@@ -107,16 +104,14 @@ def _rest(scorecard: Scorecard, strange: str) -> list[str]:
         section("First fault, stage by stage", charts.first_faults(scorecard)),
         section("Which stages fail together", charts.together(scorecard)),
         section("What each step fixes and breaks", charts.steps(scorecard)),
-        _said(others_sheet(scorecard.others)),
-        _said(judged_sheet(scorecard.judges, scorecard.noun)),
-        _said(verdicts_sheet(scorecard.verdicts, scorecard.noun)),
+        *map(_said, views.sheets_beside(scorecard)),
         section("What looks strange?", strange) if strange else "",
         section("How these numbers were made", small(*charts.method(scorecard))),
     ]
 
 
 def _said(sheet: Sheet) -> str:
-    return section(sheet.headline, small(*sheet.sentences) + charts.tables_html(sheet)) if sheet.parts else ""
+    return section(sheet.headline, small(*sheet.sentences) + charts.tables_html(sheet))
 
 
 def markdown(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:

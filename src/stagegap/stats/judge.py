@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.distributions import normal_quantile, t_quantile
+from stagegap.stats.distributions import normal_quantile
 from stagegap.stats.intervals import wilson
 from stagegap.stats.spread import Spread, distinct, spread
 
@@ -413,30 +413,3 @@ def _weight(labels: Floats, judged: Floats, unlabelled: Floats) -> float:
         return 0.0
     spread = float(np.concatenate([judged[known], unlabelled]).var(ddof=1))
     return float(np.cov(labels[known], judged[known])[0, 1]) / ((n / both + n / more) * spread) if spread > 0 else 0.0
-
-
-def weighted_mean(
-    labels: Floats, predicted: Floats, chances: Floats, others: Floats, *, level: float = 0.95
-) -> Estimate:
-    """The mean over all records when each was labelled with its own known chance (Zrnic & Candes 2024).
-
-    mean over all N records of f + (y - f) / pi where labelled, f elsewhere: unbiased whatever f is. `labels`,
-    `predicted` and `chances` are of the labelled records, `others` the predictions of the rest. Predictions of 0
-    give the Horvitz-Thompson estimate. Raises: ValueError for a chance outside (0, 1].
-    """
-    if len(chances) and not ((chances > 0) & (chances <= 1)).all():
-        raise ValueError("every chance of being labelled must lie above 0 and be at most 1")
-    total = len(labels) + len(others)
-    if len(labels) < 2:
-        return unmeasured(f"too few: {len(labels)} labelled records", n=len(labels))
-    terms = np.concatenate([predicted + (labels - predicted) / chances, others])
-    half = t_quantile((1 + level) / 2, len(labels) - 1) * float(terms.std(ddof=1)) / math.sqrt(total)
-    value = float(terms.mean())
-    return Estimate(
-        value=value,
-        low=value - half,
-        high=value + half,
-        n=len(labels),
-        method=f"inverse probability, {total} records",
-        level=level,
-    )

@@ -82,33 +82,6 @@ def _fit(counts: Floats, chances: Floats, *, smoothing: float) -> DawidSkene:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HumanLimit:
-    """What soft labels say about the best possible score."""
-
-    best_possible: float
-    """Accuracy, against a person drawn at random, of always giving the most common answer."""
-    people: float
-    """Accuracy of one person drawn at random against another."""
-
-
-def human_limit(counts: Floats) -> HumanLimit:
-    """The Bayes-error proxy from items x categories: mean max share, and the agreement of two raters.
-
-    The best possible accuracy is too high with few labels an item (below about 10): a maximum of noisy shares is.
-    The agreement is unbiased: it counts pairs of different raters. Items with one rating are left out.
-    """
-    raters = counts.sum(axis=1)
-    rated = counts[raters >= 2]
-    if not len(rated):
-        return HumanLimit(best_possible=float("nan"), people=float("nan"))
-    m = rated.sum(axis=1)
-    return HumanLimit(
-        best_possible=float((rated.max(axis=1) / m).mean()),
-        people=float(((rated * (rated - 1)).sum(axis=1) / (m * (m - 1))).mean()),
-    )
-
-
 FEW_PEOPLE = 10
 """Below this many people the interval says so: the spread between people is estimated from very few."""
 

@@ -9,10 +9,7 @@ import streamlit
 
 from stagegap import charts, report
 from stagegap.analysis.codes import codes_sheet
-from stagegap.analysis.judges import judged_sheet
-from stagegap.analysis.outcomes import others_sheet
-from stagegap.analysis.verdicts import verdicts_sheet
-from stagegap.analysis.views import Scorecard
+from stagegap.analysis.views import Scorecard, sheets_beside
 from stagegap.model.wording import plural
 from stagegap.tables.table import Sheet
 from stagegap.ui import choice, elements, share, state
@@ -108,16 +105,10 @@ def draw(workspace: Workspace) -> None:
     if no_stage:
         note(f"The stage in the link is not in run {scorecard.run}.")
     draw_why(scorecard, stages, why)
-    sheets = (
-        others_sheet(scorecard.others),
-        judged_sheet(scorecard.judges, scorecard.noun),
-        verdicts_sheet(scorecard.verdicts, scorecard.noun),
-    )
     _draw_read(read)
-    for sheet in sheets:
-        if sheet.parts:
-            streamlit.header(sheet.headline, anchor=False)
-            elements.sheet(sheet.headline, sheet)
+    for sheet in sheets_beside(scorecard):
+        streamlit.header(sheet.headline, anchor=False)
+        elements.sheet(sheet.headline, sheet)
     return draw_below_why(scorecard)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 
@@ -39,8 +38,6 @@ from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.kept_views import KeptViews, Now, swaps_of
 from stagegap.workspace.reproduced import Restored, refuse_to_pay
 
-_Input: TypeAlias = tuple[str, str, str]
-"""Stage, record, and what it would be shown."""
 PERSON = "person"
 """Kind of a stage that people answer."""
 

@@ -134,7 +134,6 @@ class Survey:
     fields: Counter[str] = field(default_factory=Counter[str])
     sessions: int = 0
     users: int = 0
-    distinct_sessions: set[str] = field(default_factory=set[str])
     outputs: int = 0
     """Traces that say what came out of the whole."""
     whole: StageSurvey = field(default_factory=lambda: StageSurvey("answer"))
