@@ -15,7 +15,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-NEEDED = ("pytest", "pytest-timeout", "slipcover", "hypothesis", "statsmodels", "skops", "pyarrow")
+NEEDED = ("pytest", "pytest-timeout", "slipcover", "hypothesis", "statsmodels", "skops", "pyarrow", "mcp>=2")
 """What the tests below need beside us, in any version."""
 TESTS = (
     "tests/test_import.py",

@@ -2,13 +2,18 @@
 
 `stores/v0.1.tar.xz` is a project made by version 0.1.0, before the rooms of the house were moved: sixty questions
 (tests/sixty.py), run v1, blessed and tagged; what was expected; v2, which lost a fact; a comparison; an overlap at
-`topic` that two people labelled, 8 disagreements, one of them settled.
+`topic` that two people labelled, 8 disagreements, one of them settled. `stores/v0.1-november.tar.xz` is the same
+project after the program of 30 November (5170cec) had taken it over and run v3, with what it printed as JSON in
+`figures.json`.
 """
 
 from __future__ import annotations
 
+import json
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,11 +27,36 @@ STORES = Path(__file__).parent / "stores"
 @pytest.fixture
 def v01(stagegap: Command, tmp_path: Path) -> Command:
     """The command line in a project of version 0.1; tells its exit code."""
-    with tarfile.open(STORES / "v0.1.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    for part in (tmp_path / "project").iterdir():
-        part.rename(tmp_path / part.name)
+    unpacked("v0.1.tar.xz", tmp_path)
     return stagegap
+
+
+def unpacked(name: str, folder: Path) -> None:
+    with tarfile.open(STORES / name) as archive:
+        archive.extractall(folder, filter="data")
+    for part in (folder / "project").iterdir():
+        part.rename(folder / part.name)
+
+
+def estimates(tree: Any, *path: str) -> Iterator[tuple[tuple[str, ...], tuple[Any, Any]]]:
+    """Where each estimate stands, with its value and its n."""
+    if isinstance(tree, dict) and {"value", "n", "method"} <= tree.keys():
+        yield path, (tree["value"], tree["n"])
+    for key, part in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
+        yield from estimates(part, *path, str(key))
+
+
+def test_figures_of_the_last_version_are_those_of_this_one(stagegap: Command, tmp_path: Path) -> None:
+    unpacked("v0.1-november.tar.xz", tmp_path)
+    before = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    now = {command: stagegap(*command.split(), "--json").json for command in before}
+    known, again = dict(estimates(before)), dict(estimates(now))
+    assert len(known) > 40
+    assert {path: again.get(path) for path in known} == {
+        path: (pytest.approx(value, nan_ok=True) if value is not None else None, n)
+        for path, (value, n) in known.items()
+    }
+    assert stagegap("tools", "doctor").code == 0
 
 
 def test_store_is_whole_and_shows_its_verdict(v01: Command) -> None:
