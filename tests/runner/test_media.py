@@ -8,6 +8,8 @@ import pytest
 
 from drawn_files import draw_picture
 from stagegap.analysis.agree import agree_sheet
+from stagegap.analysis.aim import messages
+from stagegap.analysis.failures import title
 from stagegap.errors import ConfigurationError, SpecError
 from stagegap.exchange.records import read_records
 from stagegap.workspace import Workspace
@@ -205,3 +207,22 @@ def test_rectangle_outside_of_its_picture_is_no_answer_from_a_stage_nor_from_a_p
         [label] = workspace.store.labels("receipts", stage="detect")
     assert label.answer is not None
     assert label.answer.value == [{"x": 1, "y": 79, "w": 9, "h": 9}]
+
+
+def test_file_is_its_path_in_a_notebook_in_the_terminal_and_in_what_an_optimiser_is_told(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    labels = [{"record": name, "stage": "size", "annotator": "ann", "value": 1} for name in ("a", "b")]
+    (folder / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in labels))
+    file = (folder / "cascade.yaml").read_text()
+    (folder / "cascade.yaml").write_text(f"{file}references: {{path: labels.jsonl}}\n")
+    (folder / "pipelines").mkdir()
+    with Workspace.open(folder) as workspace:
+        run, _ = workspace.runs.new(folder / "cascade.yaml")
+        evidence = workspace.runs.attribution("receipts", run.name).evidence
+        card = workspace.runs.scorecard("receipts", run.name)
+    (message, *_) = messages(evidence, "size", [0], {})
+    assert message.inputs == {"photo": "a.png"}
+    assert title(evidence.records[1], evidence.cascade) == "b.png"
+    assert card is not None
+    (detail,) = card.details
+    assert {row.title for row in detail.rows} == {"a.png", "b.png"}

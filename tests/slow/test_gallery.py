@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from acceptance.test_oddities import AGENTS, MISTAKES, project, rows
 from oracles.sameness import DATA, ROOT, needs
-from oracles.test_live_cascades import write_requests
+from oracles.test_live_cascades import lines, write_requests, written
 from stagegap.analysis.views import Scorecard
 from stagegap.model.estimate import Estimate
 from stagegap.tables.figures import Unit, figure
@@ -72,3 +74,44 @@ def test_right_answers_from_wrong_steps(tmp_path: Path, task: str) -> None:
 
 def test_the_data_that_the_page_names_are_those_of_the_tests() -> None:
     assert {path.name for path in (AGENTS, MISTAKES)} <= {path.name for path in DATA.iterdir()}
+
+
+@needs("clinc150")
+@pytest.mark.timeout(1_200)
+@pytest.mark.parametrize("shares", [(0.0,) * 12, (0.0,) * 6 + (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)])
+def test_watch_of_requests_of_which_more_and_more_are_out_of_scope(tmp_path: Path, shares: tuple[float, ...]) -> None:
+    """12 batches of 60 requests of another third, half of them drawn and answered; nobody should answer the others."""
+    home, incoming = tmp_path / "pipelines" / "requests", tmp_path / "incoming"
+    home.mkdir(parents=True)
+    incoming.mkdir()
+    *_, of = write_requests(home)
+    every = lines(DATA / "clinc150" / "data_full.jsonl.gz")
+    order = np.random.default_rng(0)
+    usual, others = (
+        iter(order.permutation(np.array(texts, dtype=object)).tolist())
+        for texts in (
+            [(row["text"], row["intent"]) for row in every if row["split"] == "test"][1::3],
+            [(row["text"], None) for row in every if row["split"] == "oos_test"],
+        )
+    )
+    with Workspace(tmp_path, environment={}, clock=time.time) as opened:
+        opened.runs.new(home / "cascade.yaml")
+        watch = opened.past("requests").watch()
+        for batch, share in enumerate(shares):
+            came = [next(others if i < 60 * share else usual) for i in range(60)]
+            written(
+                incoming / f"{batch:02}.jsonl", [{"id": f"n{batch}-{i}", "text": t} for i, (t, _) in enumerate(came)]
+            )
+            watch.take_in(incoming, share=0.5, again=0)
+            answers = [
+                {"record": f"n{batch}-{i}", "stage": stage, "annotator": "crowd", "value": value}
+                for i, (_, intent) in enumerate(came)
+                for stage, value in (("domain", of.get(intent)), ("intent", intent))
+            ]
+            written(tmp_path / "answers.jsonl", answers)
+            opened.labels.import_file(tmp_path / "answers.jsonl", watch.path)
+        view = watch.view()
+    title = "no request out of scope" if not any(shares) else "10 to 60% out of scope from the seventh batch on"
+    rows = {(row.kind, row.place): row.mean for row in view.rows}
+    assert view.headline in PAGE.read_text("utf-8"), view.headline
+    assert say((f"{title}: right at the end so far", rows["score", "outcome"], Unit.SHARE)) == []

@@ -14,6 +14,7 @@ from stagegap.analysis.views import FailureRow, Scorecard, SliceRow
 from stagegap.metrics.formulas import ids
 from stagegap.model.answer import Answer, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.model.media import media_of
 from stagegap.model.notes import Failure
 from stagegap.model.record import Json, Record
 from stagegap.stats.intervals import wilson_of
@@ -74,10 +75,12 @@ def typical_first(
 
 
 def title(record: Record, cascade: Cascade) -> str:
-    """The first words of a record: the first text field that a stage reads, or else any text field, or the id."""
+    """The first words of a record: the first text or file that a stage reads, or else any of its texts, or the id."""
     read = [s.name for stage in cascade.stages for s in stage.inputs.values() if s.origin == "record"]
     for name in (*read, *record.fields):
         value = record.fields.get(name)
+        file = media_of(value)
+        value = file.path if file else value
         if isinstance(value, str) and value.strip():
             return _line(value, TITLE)
     return record.id
@@ -110,9 +113,10 @@ def _shown_answer(answer: Answer) -> str:
 
 
 def shown_value(value: Json) -> str:
-    """A value in one line of plain text."""
-    if isinstance(value, str):
-        return _line(value, LINE)
+    """A value in one line of plain text; a file by its path."""
+    file = media_of(value)
+    if file is not None or isinstance(value, str):
+        return _line(file.path if file else str(value), LINE)
     if isinstance(value, Sequence):
         return _line(", ".join(ids(value)) or "none", LINE)
     return _line(json.dumps(value, ensure_ascii=False), LINE)
