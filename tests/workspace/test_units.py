@@ -8,6 +8,7 @@ import pytest
 
 from fanned import claims_of, write_answers
 from stagegap.errors import ConfigurationError, InputError, NotFound
+from stagegap.model.run import SYSTEM
 from stagegap.report import html
 from stagegap.runner import RunOptions, Silent
 from stagegap.runner.queues import Hunt
@@ -165,3 +166,31 @@ def test_what_items_come_to_stands_beside_the_records_outcome_in_show_page_and_r
     page = html(card, records=False)
     assert "Other outcomes" in page
     assert "each item of split" in page
+
+
+def test_a_stage_behind_searches_for_each_item_is_given_the_documents_of_each(tmp_path: Path) -> None:
+    (tmp_path / "documents.jsonl").write_text(
+        "".join(json.dumps({"id": name, "title": name.upper(), "text": name}) + "\n" for name in ("a", "b"))
+    )
+    parts = [["a", "b", "a"], ["b", "nothing"], []]
+    rows = [{"id": str(n), "parts": own} for n, own in enumerate(parts)]
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "stages.py").write_text(
+        "def search(part):\n    if part == 'nothing':\n        raise LookupError(part)\n    return [part]\n\n\n"
+        "def join(documents):\n"
+        "    return ' '.join('-' if each is None else each[0]['title'] for each in documents) or 'none'\n"
+    )
+    (tmp_path / "cascade.yaml").write_text(
+        "cascade: parts\nrecords: {path: records.jsonl}\ncorpora: {known: {path: documents.jsonl}}\nstages:\n"
+        "  search:\n    uses: python\n    with: {function: 'stages.py:search'}\n    each: record.parts\n"
+        "    inputs: {part: record.parts}\n    output: {type: ranking, of: known, k: 1}\n"
+        "  join:\n    uses: python\n    with: {function: 'stages.py:join'}\n    inputs: {documents: search}\n"
+        "    output: {type: text}\n    score: exact\noutcome: {score: join.exact}\n"
+    )
+    with Workspace.open(tmp_path) as opened:
+        run, summary = opened.runs.new(tmp_path / "cascade.yaml")
+        assert not summary.error
+        joined = {each.record: each.value for each in opened.store.outputs(run.id, SYSTEM, "join")}
+    assert joined["0"] == "A B A"
+    assert joined["2"] == "none"
+    assert joined["1"] is None  # a search that failed blocks it

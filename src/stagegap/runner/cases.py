@@ -226,14 +226,18 @@ def _read_confidence(output: Output) -> tuple[Json, Json]:
 def _document_reader(corpus: Corpus) -> _Reader:
     documents, digests = corpus.inputs, corpus.digests
 
-    def read(output: Output) -> tuple[Json, Json]:
-        if output.value is None:
+    def ranked(value: Json) -> tuple[Json, Json]:
+        if value is None:
             return None, None
-        ids = corpus.present(cast("Sequence[str]", output.value))
+        entries = cast("Sequence[Json]", value)
+        if not all(isinstance(entry, str) for entry in entries):  # one ranking a unit of the stage, or none
+            parts = [ranked(entry) for entry in entries]
+            return [part for part, _ in parts], [digest for _, digest in parts]
+        ids = corpus.present(cast("Sequence[str]", entries))
         # A copy for each call: what one function changes in a document must not reach the next.
         return [own_copy(documents[name]) for name in ids], [digests[name] for name in ids]
 
-    return read
+    return lambda output: ranked(output.value)
 
 
 Units: TypeAlias = Mapping[str, Mapping[Keys, Output]]

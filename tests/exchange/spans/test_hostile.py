@@ -119,6 +119,8 @@ def test_file_without_a_trace_says_so_in_one_sentence(tmp_path: Path, content: b
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(ConfigurationError, match=sentence):
         import_traces([tmp_path / "a.json"], tmp_path, name="x")
+    with pytest.raises(InputError, match=r"It is a folder. Name its files, as .*/\*.jsonl"):
+        import_traces([tmp_path], tmp_path, name="x")
     with pytest.raises(InputError, match="no such file"):
         import_traces([tmp_path / "none.json"], tmp_path, name="x")
 

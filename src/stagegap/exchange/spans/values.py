@@ -62,6 +62,8 @@ def values_of(path: Path, leftovers: Leftovers) -> Found:
     Raises: InputError for a file that is not there, empty, or nothing that can be read.
     """
     problems = Problems(path)
+    if path.is_dir():
+        problems.fail(None, "It is a folder.", f"Name its files, as {path}/*.jsonl.")
     if not path.is_file():
         problems.fail(None, "There is no such file.")
     with path.open("rb") as stream:
