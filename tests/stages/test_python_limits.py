@@ -16,6 +16,7 @@ from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.stages import AsyncStage, BatchStage, Reply, build
+from stagegap.stages.guards import belongings_kept
 from stagegap.stages.protocol import warm
 
 TEXT = OutputType(kind=Kind.TEXT)
@@ -284,6 +285,18 @@ def draft(text):
     return str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert ask(quick(code), "a") == [Reply(value="7")]
+
+
+def test_a_number_that_the_program_gave_back_is_the_stages_own_file(
+    quick: Callable[..., BatchStage], tmp_path: Path
+) -> None:
+    stage = quick("import os\ndef draft(text):\n    os.close(int(text))\n    return text")
+    with (tmp_path / "ours").open("w") as ours, (tmp_path / "theirs").open("w") as theirs:
+        number = os.dup(ours.fileno())
+        with belongings_kept():
+            assert f"file {number} is the program's own" in ask(stage, str(number))[0].error
+            os.dup2(theirs.fileno(), number)
+            assert ask(stage, str(number)) == [Reply(value=str(number))]
 
 
 def test_getting_ready_and_answering_happen_in_one_thread(quick: Callable[..., BatchStage]) -> None:

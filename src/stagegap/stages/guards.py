@@ -27,7 +27,8 @@ _ENDS = "would end the whole program, which a stage can't"
 _ALL_THREADS = "all threads of the program can't be watched by a stage"
 _guarded = {os.getpid()}
 """The process that is guarded; a copy of it that foreign code forks is its own."""
-_own_files = {0, 1, 2}
+_own_files: set[tuple[int, int, int]] = set()
+"""Files that are the program's own by number, device and inode: a number that it gave back is somebody else's soon."""
 
 
 def guard() -> None:
@@ -82,10 +83,18 @@ def belongings_kept() -> Generator[Belongings]:
         belongings.put_back()
 
 
-def _open_files() -> set[int]:
+def _open_files() -> set[tuple[int, int, int]]:
+    numbers: list[int] = []
     with suppress(OSError):
-        return {int(name) for name in os.listdir("/proc/self/fd")}
-    return set()
+        numbers = [int(name) for name in os.listdir("/proc/self/fd")]
+    return {file for number in numbers if (file := _file(number))}
+
+
+def _file(number: int) -> tuple[int, int, int] | None:
+    with suppress(OSError):
+        status = os.fstat(number)
+        return number, status.st_dev, status.st_ino
+    return None
 
 
 def _is_foreign() -> bool:
@@ -118,7 +127,8 @@ def _always(sentence: str) -> Callable[..., str]:
 
 
 def _closed(fd: int, /) -> str:
-    return f"file {fd} is the program's own and can't be closed by a stage" if fd in _own_files else ""
+    is_own = fd in {0, 1, 2} or _file(fd) in _own_files
+    return f"file {fd} is the program's own and can't be closed by a stage" if is_own else ""
 
 
 def _all_closed(low: int, high: int, /) -> str:
