@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from llm_server import LlmServer
 from stagegap.model.run import SYSTEM, Run, RunStatus
@@ -67,13 +68,13 @@ class Project:
         rows = ({"id": f"r{n}", "text": f"to {n} reply"} for n in range(records))
         (pipelines / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Begin a run in a process of its own."""
+    def start(self, *words: str, said: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
+        """Begin a run in a process of its own; a pipe that nobody reads would stop one that says much."""
         return subprocess.Popen(
             [sys.executable, "-m", "stagegap", "run", *words],
             cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=said,
+            stderr=said,
             text=True,
             env={**os.environ, "OPENAI_API_KEY": ""},
         )
@@ -144,7 +145,8 @@ def besieged(project: Project, *, records: int, kills: int, engine: str, kill: C
     server.answers(latency_s=LATENCY_S)
     project.write(records)
     silences: list[float] = []
-    with project.start("--engine", engine) as process:
+    output = project.folder / "said.txt"
+    with output.open("w") as said, project.start("--engine", engine, said=said) as process:
         calls = 0
         while process.poll() is None and len(silences) < kills:
             calls = server.counters(calls=min(records, calls + AT_ONCE))["calls"]
@@ -154,14 +156,14 @@ def besieged(project: Project, *, records: int, kills: int, engine: str, kill: C
                 start = time.monotonic()
                 server.counters(calls=calls + 1)
                 silences.append(time.monotonic() - start)
-        out, error = process.communicate()
+        process.wait()
     return Besieged(
         kills=len(silences),
         code=process.returncode,
         answered=len(project.acknowledged()),
         asked=server.counters()["asked"],
         silence_s=max(silences, default=0.0),
-        said=out + error,
+        said=output.read_text(),
     )
 
 

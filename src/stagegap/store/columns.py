@@ -292,8 +292,9 @@ class RunReader:
         if with_texts and stage.output.kind in WRITTEN:
             texts = session.rows(
                 f"""select o.position, o.said, {joined(stage)}
-                from stage_row o join screened_version v using (position)
-                where o.repeat = 0 and o.value <> 0 order by hash(o.position) limit {LANGUAGES}"""
+                from (select position, said from stage_row where repeat = 0 and value <> 0
+                      order by hash(position) limit {LANGUAGES}) o
+                    join screened_version v using (position) order by hash(o.position)"""
             )
         return StageTable(numbers=numbers, shapes=shapes, texts=tuple(texts))
 

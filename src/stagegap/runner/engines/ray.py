@@ -234,6 +234,9 @@ def _ray() -> Untyped:
     if not _has_token():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # A paragraph on standard output for each worker and machine that is lost, among what a run prints as JSON: whoever
+    # reads no further than the pipe is long stops the run.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     return import_module("ray")
 
 
