@@ -105,3 +105,13 @@ def test_a_stage_without_references_is_named():
     assert found.sentence == "Not measured: no record has a reference at B."
     assert found.stages[1].missing == 40
     assert found.stages[0].detectable == pytest.approx(0.198, abs=0.001), "2.80 sqrt(0.2 / 40)"
+
+
+def test_records_of_nearly_one_cluster_promise_no_budget():
+    cascade, records, outputs, labels = material(CHAIN, 40)
+    of_one = tuple(replace(record, cluster="big" if i < 34 else f"c{i}") for i, record in enumerate(records))
+    found = need_view(evidence((cascade, of_one, outputs, labels)), resamples=60)
+    assert found.budget is None
+    assert found.sentence.endswith(
+        "How many records would part them can't be said: these are nearly all of one cluster; label records of others."
+    )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.gains import Gains, ceiling_of, gains
-from stagegap.analysis.verdict import ENOUGH_RECORDS, contest, outlook, promised_at
+from stagegap.analysis.verdict import ENOUGH_RECORDS, contest, outlook, promised_at, unbounded
 from stagegap.attribution.swaps import is_chain, staircase_order
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
@@ -298,6 +298,8 @@ def _sentence(evidence: ev.Evidence, standing: _Standing, more: int, *, unlabell
 def _advice(cascade: Cascade, standing: _Standing, *, unlabelled: int) -> str:
     """Say when to stop, what is promised at the latest, and what the records of the run are good for."""
     budget = standing.budget
+    if budget.records is None:
+        return unbounded(cascade.noun)
     stop = (
         f"Label in the order given and stop when the evidence reaches {DECIDES:g} (it is {standing.e:.1f}); in half of "
         f"the cases that takes {budget.halfway or 0:,} {plural(cascade.noun, 2)} in all."

@@ -138,6 +138,14 @@ def promised_at(budget: Budget, noun: str) -> str:
     )
 
 
+def unbounded(noun: str) -> str:
+    """Why no budget is promised: less than two clusters say nothing of how far others would differ."""
+    nouns = plural(noun, 2)
+    return (
+        f"How many {nouns} would part them can't be said: these are nearly all of one cluster; label {nouns} of others."
+    )
+
+
 ENOUGH_RECORDS = 30
 CLOSE = 0.02
 CLOSE_AT_MOST = 0.05
@@ -385,5 +393,5 @@ def _ranks(ceiling: Ceiling, outlook: Outlook) -> str:
 
 def _budget(facts: Facts, outlook: Outlook) -> str:
     if outlook.budget.records is None:
-        return f"How many {plural(facts.noun, 2)} would part them can't be said."
+        return unbounded(facts.noun)
     return f"Labelled at every stage, {promised_at(outlook.budget, facts.noun)}"

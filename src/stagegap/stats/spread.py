@@ -109,16 +109,20 @@ class Spread:
         wanted = math.log((1 - level) / 2)
         low, high = alone * float(self.scales.min()), alone * float(self.scales.max())
         below, above = (math.log(self.tail(end)) - wanted for end in (low, high))
-        # The Illinois method on the logarithm, which is nearly straight: a handful of steps.
+        # The Illinois method on the logarithm, which is nearly straight: a handful of steps. An end that stays for a
+        # second time is moved half as far.
+        was = 0.0
         while high - low > 1e-9 * high and below > 0 > above:
             middle = (low * above - high * below) / (above - below)
             at = math.log(self.tail(middle)) - wanted
             if abs(at) < 1e-10:
                 return middle
+            stays = 0.5 if at * was > 0 else 1.0
             if at > 0:
-                low, below, above = middle, at, above / 2
+                low, below, above = middle, at, above * stays
             else:
-                high, above, below = middle, at, below / 2
+                high, above, below = middle, at, below * stays
+            was = at
         return (low + high) / 2
 
     def tail(self, errors: float) -> float:
