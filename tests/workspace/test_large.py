@@ -18,7 +18,7 @@ from stagegap.analysis.paired_records import Side
 from stagegap.analysis.scorecard import measured
 from stagegap.workspace import Workspace
 
-FIELDS = "{path: records.jsonl, id: id, slices: [language], difficulty: level, split: part}"
+FIELDS = "{path: records.jsonl, id: id, slices: [language, source], difficulty: level, split: part}"
 CASCADE = f"""\
 cascade: notes
 noun: note
@@ -59,7 +59,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     rows = [
         {"id": f"n{i:02}", "n": i, "language": "de" if i % 4 else "en", "part": "train" if i % 9 == 4 else "test",
-         **({"level": "hard"} if i % 5 == 3 else {})}
+         **({"level": "hard"} if i % 5 == 3 else {}), **({"source": "old"} if i % 9 == 4 else {})}
         for i in range(90)
     ]  # fmt: skip
     labels = [
