@@ -207,6 +207,7 @@ NEEDS_MORE = (
     "incoming",
     "assign",
     "excuse",
+    "--held-out",
 )
 """Lines that rest on files or people of the reader's own; each has its test in tests/cli."""
 

@@ -336,7 +336,8 @@ def test_values_that_the_form_cannot_make_are_refused_with_the_reason(
     [
         ({"action": "delete"}, "action 'delete' is none of label, skip, undo"),
         ({"record": "r2"}, "names the record 'r2', and the queue has 'r1'"),
-        ({"id": 5}, "names the record"),
+        ({"id": 5}, "its id is 5"),
+        ({"id": ""}, "its id is ''"),
         ({"values": None}, "it has no value"),
         ({"values": {}}, "it has no value"),
     ],

@@ -150,10 +150,11 @@ def test_label_arrives_through_another_process_that_handed_nothing_out(workspace
     assert (last[0].record, last[1].verified) == ("q5", False)
 
 
-def test_event_of_a_record_that_is_not_in_the_queue_is_refused(workspace: Workspace) -> None:
+@pytest.mark.parametrize("record", ["q77", "\ud800"])
+def test_event_of_a_record_that_is_not_in_the_queue_is_refused(workspace: Workspace, record: str) -> None:
     queue = workspace.labels.queue("first", "topic")
-    event = {"id": "e1", "record": "q77", "action": "label", "values": {"value": "other"}}
-    with pytest.raises(ConfigurationError, match=r"The queue of stage 'topic' has no record 'q77'\."):
+    event = {"id": "e1", "record": record, "action": "label", "values": {"value": "other"}}
+    with pytest.raises(ConfigurationError, match=r"The queue of stage 'topic' has no record "):
         workspace.labels.save_labels(queue, [event], "ab")
     assert workspace.labels.progress_of(queue, "ab").done == 0
 

@@ -262,7 +262,9 @@ def label_from_event(
     action, values = event.get("action"), event.get("values")
     if action not in ("label", "skip", "undo"):
         raise _wrong(f"action {action!r} is none of label, skip, undo")
-    if not isinstance(event.get("id"), str) or event.get("record") != item.record:
+    if not isinstance(event.get("id"), str) or not event["id"]:
+        raise _wrong(f"its id is {event.get('id')!r}")
+    if event.get("record") != item.record:
         raise _wrong(f"it names the record {event.get('record')!r}, and the queue has {item.record!r}")
     active = event.get("active_ms")
     return Label(

@@ -120,7 +120,7 @@ def items_of(session: Session, queue: str, records: Sequence[str]) -> list[Queue
         "select i.position from queue_item i join record r on r.id = i.record"
         " where i.queue = ? and r.name in (select unnest(?::varchar[])) order by i.position",
         queue,
-        list(records),
+        [json_text.plain(name) for name in records],
     )
     return _payloads(session, queue, [row[0] for row in rows])
 
