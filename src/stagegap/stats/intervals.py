@@ -95,7 +95,7 @@ def mean_of_clusters(values: NDArray[np.float64], units: Clusters, *, level: flo
     if count < 2:
         return one_cluster(len(present)) if len(present) else unmeasured("too few: no record")
     weights = 1 / (np.bincount(codes)[codes] * count)
-    value = float(weights @ present)
+    value = math.fsum((weights * present).tolist())  # the same in any order of records, to the last digit
     within = spread(present, codes, weights=weights)
     if present.min() >= 0 and present.max() <= 1:
         value = min(1.0, max(0.0, value))
