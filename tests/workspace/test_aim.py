@@ -219,3 +219,11 @@ def test_what_a_service_never_answered_is_no_score(project: Project, server: llm
             optimiser.evaluate(optimiser.records[:2], {"reply": "{{ size }} lost"})
     finally:
         server.answers()
+
+
+def test_stage_in_the_middle_of_a_chain_has_a_gain(mails: Path) -> None:
+    with open_project(mails) as project:
+        rows = {row.stage: row for row in project.aim().view.rows}
+    assert set(rows) == {"route", "retrieve", "draft"}
+    assert all(row.gain.is_measured for row in rows.values())
+    assert rows["retrieve"].gain.value > 0.2, "it misses the needed article of every third mail"

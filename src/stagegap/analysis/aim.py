@@ -13,7 +13,7 @@ from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import shown_output, shown_reference, shown_value
 from stagegap.analysis.gains import has_outcome
 from stagegap.analysis.slices import Neighbour, Texts
-from stagegap.attribution.swaps import swap_cell
+from stagegap.attribution.swaps import closed_cell, swap_cell
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Source
 from stagegap.model.estimate import Estimate, unmeasured
@@ -52,7 +52,7 @@ class AimRow:
 
     stage: str
     gain: Estimate
-    """What references at this stage alone add to the outcome, paired."""
+    """What references at this stage add to the outcome where all that it depends on is right, paired."""
     tried: int
     """Versions of this stage alone that were run."""
     rose: int
@@ -162,19 +162,26 @@ def _gain(seen: ev.Evidence, stage: str) -> Estimate:
     broken = next((trouble for trouble in seen.troubles_of_outputs if trouble.forbids_verdict), None)
     if broken is not None:
         return unmeasured(f"not measured: {broken.sentence.removesuffix('.')}")
-    cell = swap_cell(seen.cascade, {stage})
-    if not has_outcome(seen, cell):
-        return unmeasured(f"not measured: no swap of {stage} alone was run")
-    gained = ev.outcome_scores(seen, cell) - ev.outcome_scores(seen, SYSTEM)
-    return shift_interval(np.round(gained, 12), seen.units, level=LEVEL)
+    gained = _gained(seen, stage)
+    if gained is None:
+        return unmeasured(f"not measured: no swap of {stage} with all that it depends on was run")
+    return shift_interval(gained, seen.units, level=LEVEL)
+
+
+def _gained(seen: ev.Evidence, stage: str) -> Floats | None:
+    """What references at a stage add, by record, to those at all that it depends on; None where no run says."""
+    before = seen.cascade.ancestors(stage)
+    cells = [swap_cell(seen.cascade, before), closed_cell(seen.cascade, stage)]
+    if not all(cell == SYSTEM or has_outcome(seen, cell) for cell in cells):
+        return None
+    without, with_it = (ev.outcome_scores(seen, cell) for cell in cells)
+    return np.round(with_it - without, 12)
 
 
 def feedback(seen: ev.Evidence, stage: str, codes: Mapping[tuple[str, str], Collection[str]]) -> tuple[Feedback, ...]:
     """What to tell about each failure of a stage: those that cost the outcome most first, then by record."""
-    lost = np.zeros(len(seen.records))
-    cell = swap_cell(seen.cascade, {stage})
-    if has_outcome(seen, cell):
-        lost = np.nan_to_num(ev.outcome_scores(seen, cell) - ev.outcome_scores(seen, SYSTEM))
+    gained = _gained(seen, stage)
+    lost = np.zeros(len(seen.records)) if gained is None else np.nan_to_num(gained)
     places = np.flatnonzero(ev.accepted(seen, stage) == 0).tolist()
     return messages(
         seen, stage, sorted(places, key=lambda place: (-lost[place], seen.records[place].id))[:MOST_FEEDBACK], codes
