@@ -194,3 +194,31 @@ def test_a_stage_behind_searches_for_each_item_is_given_the_documents_of_each(tm
     assert joined["0"] == "A B A"
     assert joined["2"] == "none"
     assert joined["1"] is None  # a search that failed blocks it
+
+
+def test_records_whose_own_list_is_empty_are_no_right_answers_of_anybody(tmp_path: Path) -> None:
+    rows = [{"id": str(n), "parts": ["a"] * (n % 3 == 0)} for n in range(30)]
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "stages.py").write_text("def check(part):\n    return True\n")
+    (tmp_path / "references.jsonl").write_text("")
+    (tmp_path / "cascade.yaml").write_text(
+        "cascade: parts\nrecords: {path: records.jsonl}\nreferences: {path: references.jsonl}\nstages:\n"
+        "  check:\n    uses: python\n    with: {function: 'stages.py:check'}\n    each: record.parts\n"
+        "    inputs: {part: record.parts}\n    output: {type: boolean}\n"
+        "  every: {uses: join, with: {by: all}, inputs: {parts: check}, output: {type: boolean}}\n"
+        "outcome: {score: every.accuracy}\n"
+    )
+    with Workspace.open(tmp_path) as opened:
+        opened.runs.new(tmp_path / "cascade.yaml")
+        unlabelled = opened.runs.scorecard("parts")
+    assert unlabelled is not None
+    assert unlabelled.stages[0].in_place.n == 0
+    labels = [
+        {"record": str(n), "unit": 0, "stage": "check", "value": n % 2 == 0, "annotator": "p"} for n in range(0, 30, 3)
+    ]
+    (tmp_path / "references.jsonl").write_text("".join(json.dumps(row) + "\n" for row in labels))
+    with Workspace.open(tmp_path) as opened:
+        opened.runs.new(tmp_path / "cascade.yaml")
+        labelled = opened.runs.scorecard("parts")
+    assert labelled is not None
+    assert (labelled.stages[0].in_place.n, labelled.stages[0].in_place.value) == (10, 0.5)

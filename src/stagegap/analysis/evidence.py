@@ -355,7 +355,8 @@ def _scores(evidence: Evidence, cell: Cell, stage: str, by: Metric) -> Floats:
         evidence.columns[place] = rated_scores(evidence.records, ratings, given, _outputs(evidence, cell, stage))
     if place not in evidence.columns:
         outputs = _outputs(evidence, cell, stage)
-        depth = Levels.of(evidence.cascade).depth(stage)
+        levels = Levels.of(evidence.cascade)
+        depth = levels.depth(stage)
 
         def score_of(output: Output, reference: Reference) -> float:
             is_strict = (reference.record, stage) in evidence.strict
@@ -366,9 +367,17 @@ def _scores(evidence: Evidence, cell: Cell, stage: str, by: Metric) -> Floats:
             return math.nan if output is None or reference is None else score_of(output, reference)
 
         if depth:
-            wanted, references = reference_lists(evidence, stage), evidence.references
+            # An empty list of the record's own gave nobody anything to do; an empty one of people's is an answer.
+            is_own = all(source.startswith("record.") for source in levels.paths[stage])
             scores = record_scores(
-                stage, evidence.records, outputs, references, wanted=wanted, depth=depth, score_of=score_of
+                stage,
+                evidence.records,
+                outputs,
+                evidence.references,
+                wanted=reference_lists(evidence, stage),
+                depth=depth,
+                without_units=math.nan if is_own else 1.0,
+                score_of=score_of,
             )
             evidence.columns[place] = np.array(scores, dtype=np.float64)
         else:

@@ -132,13 +132,14 @@ def record_scores(
     *,
     wanted: Mapping[str, Sequence[Keys]],
     depth: int,
+    without_units: float,
     score_of: Callable[[Output, Reference], float],
 ) -> list[float]:
     """The mean score of each record's units: those of the references, and those that the system alone found.
 
     `wanted` are the units of the references, by record. A unit that only one side has scores as no answer against an
-    answer, 0. NaN where a unit has no score, and where the
-    units of the references are not known. A list that failed scores as any failure.
+    answer, 0. NaN where a unit has no score, and where the units of the references are not known. A list that failed
+    scores as any failure. `without_units` is the score where neither side has a unit.
     """
     of_system = by_record(outputs, depth)
 
@@ -156,6 +157,6 @@ def record_scores(
             )
             for unit in dict.fromkeys((*theirs, *own))
         ]
-        return fmean(scores) if scores else 1.0
+        return fmean(scores) if scores else without_units
 
     return [mean_of(record.id) for record in records]
