@@ -94,7 +94,7 @@ def test_what_changed_says_the_price_and_shares_the_difference_out(stagegap: Com
     assert said.out.splitlines()[0] == "2 mixtures of the two versions, nothing to call."
     assert "version@v1:topic, 100% answered: topic 60 of 60, reply 60 of 60" in said.out
     assert "\n−30 points: −30 from reply.\n" in said.out
-    assert re.search(r"^reply +−30 \(−\d+ to −\d+\) .* regressed$", said.out, re.MULTILINE)
+    assert re.search(r"^reply +−30 \(−\d+ to −\d+\) .* worse *$", said.out, re.MULTILINE)
     replace_in(ran / "stages.py", '"open" in words', '"opens" in words')
     stagegap("run")
     more = stagegap("show", "changed", "v1", "v3")
