@@ -176,3 +176,10 @@ def test_bytecode_of_another_text_of_the_same_size_and_second_is_not_taken(proje
     os.utime(later, (1_700_000_000, 1_700_000_000))
     answer = function_at("stages.py:answer", project, start="It").call
     assert answer() == 5
+
+
+def test_folder_without_init_inside_a_package_that_is_not_loaded_is_walked(tmp_path: Path) -> None:
+    write(tmp_path / "unloaded" / "__init__.py", "import unloaded.inner.deep.part\n")
+    write(tmp_path / "unloaded" / "inner" / "deep" / "part.py", "X = 1\n")
+    stages = write(tmp_path / "stages.py", "import unloaded\n")
+    assert tmp_path / "unloaded" / "inner" / "deep" / "part.py" in code_of(stages).files

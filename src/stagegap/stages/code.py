@@ -253,7 +253,8 @@ class _Walk:
         if not rest or spec.submodule_search_locations is None:
             return
         inner = f"{name}.{rest[0]}"
-        inner_spec = PathFinder.find_spec(inner, list(spec.submodule_search_locations))
+        # By its last word: a folder without `__init__` would look its parent up among the modules that are loaded.
+        inner_spec = PathFinder.find_spec(rest[0], list(spec.submodule_search_locations))
         if inner_spec is not None:
             self._take(inner, inner_spec)
             self._descend(inner, inner_spec, rest[1:])
