@@ -109,6 +109,8 @@ class Spread:
         wanted = math.log((1 - level) / 2)
         low, high = alone * float(self.scales.min()), alone * float(self.scales.max())
         below, above = (math.log(self.tail(end)) - wanted for end in (low, high))
+        if above >= 0 or below <= 0:  # the answer is an end of the range, up to rounding
+            return high if above >= 0 else low
         # The Illinois method on the logarithm, which is nearly straight: a handful of steps. An end that stays for a
         # second time is moved half as far.
         was = 0.0
