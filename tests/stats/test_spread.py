@@ -11,7 +11,7 @@ from statsmodels.regression.linear_model import OLS
 
 from stagegap.stats.distributions import t_quantile
 from stagegap.stats.intervals import wilson
-from stagegap.stats.spread import spread
+from stagegap.stats.spread import Spread, spread
 
 
 def correlated(sizes: np.ndarray, rng: np.random.Generator, *, correlation: float) -> tuple[np.ndarray, np.ndarray]:
@@ -133,3 +133,13 @@ def test_intervals_hold_with_few_and_with_uneven_clusters(sizes: np.ndarray, lea
         hits["mean"] += abs(values.mean()) <= within.quantile(0.95) * within.error
     assert least <= hits["share"] / 300 <= 1.0
     assert least <= hits["mean"] / 300 <= most
+
+
+def test_quantile_at_an_end_of_its_range_is_that_end_whatever_rounding_says() -> None:
+    for n in range(3, 400):
+        for scales, chances in (([0.3, 1.0], [0.0, 1.0]), ([1.0, 3.0], [1.0, 0.0])):
+            ends = Spread(
+                n=n, count=n, worth=n, largest=1 / n, rare=math.inf, variance=1.0, effective_n=n,
+                scales=np.array(scales), chances=np.array(chances),
+            )  # fmt: skip
+            assert ends.quantile(0.95) == pytest.approx(t_quantile(0.975, n - 1), rel=1e-6)
