@@ -291,9 +291,9 @@ def aim_sheet(view: AimView) -> Sheet:
             Table(
                 title="What to tell it",
                 columns=(
-                    Column(name="Record", unit=Unit.TEXT),
-                    Column(name="Answer", unit=Unit.TEXT),
-                    Column(name="Feedback", unit=Unit.TEXT),
+                    Column(name="Record", unit=Unit.TEXT, is_record=True),
+                    Column(name="Answer", unit=Unit.TEXT, is_record=True),
+                    Column(name="Feedback", unit=Unit.TEXT, is_record=True),
                 ),
                 rows=tuple((item.record, item.answer, item.text) for item in view.feedback),
             ),

@@ -12,7 +12,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from stagegap.model.run import SYSTEM, RunStatus
 from stagegap.model.wording import counted
 from stagegap.runner import RunOptions
 from stagegap.tables.figures import Unit, printed
-from stagegap.tables.table import Sheet, Table, figure_rows
+from stagegap.tables.table import Sheet
 from stagegap.workspace import Hope
 
 SKILL = Path(__file__).with_name("SKILL.md")
@@ -177,7 +176,7 @@ class Agent:
 def answer(name: str, sheet: Sheet) -> dict[str, Json]:
     """A sheet without words of records: the sentence that may be said, what stands behind it, figures."""
     headline = sheet.headline or next(iter(sheet.sentences), "There is nothing to say yet")
-    figures: list[Json] = [dict(row) for table in sheet.tables for row in figure_rows(_without_records(table))]
+    figures: list[Json] = [dict(row) for row in sheet.without_records.rows()]
     return {
         "view": name,
         "may_be_said": f"{headline.rstrip('.')}.",
@@ -185,16 +184,6 @@ def answer(name: str, sheet: Sheet) -> dict[str, Json]:
         "behind_it": [part for part in sheet.parts if isinstance(part, str) and part],
         "figures": figures,
     }
-
-
-def _without_records(table: Table) -> Table:
-    """The table without columns that hold words of records."""
-    places = [place for place, column in enumerate(table.columns) if not column.is_record]
-    return replace(
-        table,
-        columns=tuple(table.columns[place] for place in places),
-        rows=tuple(tuple(row[place] for place in places) for row in table.rows),
-    )
 
 
 def sealed(value: Json, secrets: frozenset[tuple[str, ...]]) -> Json:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stagegap.model.estimate import Estimate
 from stagegap.tables import figures
@@ -103,6 +103,16 @@ class Table:
         """Rows that a screen shows."""
         return self.rows if self.most is None else self.rows[: self.most]
 
+    @property
+    def without_records(self) -> Table:
+        """The same without columns that hold words of records."""
+        places = [place for place, column in enumerate(self.columns) if not column.is_record]
+        return replace(
+            self,
+            columns=tuple(self.columns[place] for place in places),
+            rows=tuple(tuple(row[place] for place in places) for row in self.rows),
+        )
+
     def texts(self, row: tuple[Entry, ...]) -> tuple[str, ...]:
         """The visible cells of a row as they are printed."""
         return tuple(cell_text(row[place], self.columns[place].unit) for place in self.visible)
@@ -127,6 +137,13 @@ class Sheet:
     @property
     def sentences(self) -> tuple[str, ...]:
         return (*self.first, *(part for part in self.parts if isinstance(part, str) and part))
+
+    @property
+    def without_records(self) -> Sheet:
+        """The same, its tables without words of records."""
+        return replace(
+            self, parts=tuple(part.without_records if isinstance(part, Table) else part for part in self.parts)
+        )
 
     def rows(self) -> list[Row]:
         """Every figure of its tables, one a row."""

@@ -1,5 +1,5 @@
-"""The After page, for what follows a verdict: which stage may be cheaper, and whether what comes in is still answered
-as well.
+"""The After page, for what follows a verdict: which stage may be cheaper, where an optimiser should work, and whether
+what comes in is still answered as well.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit
 
+from stagegap.analysis.aim import aim_sheet
 from stagegap.analysis.cheaper import cheaper_sheet
 from stagegap.analysis.watch import watch_sheet
 from stagegap.errors import StagegapError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @streamlit.fragment
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
-    """Draw both parts for the cascade that the URL names; each says its decision first, then what it rests on."""
+    """Draw its parts for the cascade that the URL names; each says its decision first, then what it rests on."""
     chosen = choice.chosen(workspace)
     if chosen is None:
         return
@@ -35,16 +36,17 @@ def draw(workspace: Workspace) -> None:
     with right:
         choice.cascade_picker(cascades, cascade)
     past = workspace.past(cascade)
-    streamlit.header("Which stage may be cheaper?", anchor=False)
-    try:
-        _draw_cheaper(past, cascade)
-    except StagegapError as error:
-        streamlit.markdown(elements.plain(str(error)))
-    streamlit.header("Is it still good?", anchor=False)
-    try:
-        _draw_watch(past)
-    except StagegapError as error:
-        streamlit.markdown(elements.plain(str(error)))
+    parts = {
+        "Which stage may be cheaper?": partial(_draw_cheaper, past, cascade),
+        "Where should an optimiser work?": partial(_draw_aim, workspace, cascade),
+        "Is it still good?": partial(_draw_watch, past),
+    }
+    for question, draw_part in parts.items():
+        streamlit.header(question, anchor=False)
+        try:
+            draw_part()
+        except StagegapError as error:
+            streamlit.markdown(elements.plain(str(error)))
 
 
 def _draw_cheaper(past: Past, cascade: str) -> None:
@@ -71,6 +73,15 @@ def _draw_cheaper(past: Past, cascade: str) -> None:
 
 def _worked_out(past: Past) -> None:
     past.cheaper().view()
+
+
+def _draw_aim(workspace: Workspace, cascade: str) -> None:
+    """Draw the stage and the figures of all; no answers or references, whoever looks may still label blind."""
+    with streamlit.spinner("Looking at the newest run and all before it"):
+        view = workspace.runs.attribution(cascade).aim()
+    _draw_sheet("aim", aim_sheet(view).without_records)
+    if view.feedback:
+        note("What to tell it about each failure, in the terminal: `stagegap show aim`.")
 
 
 def _draw_watch(past: Past) -> None:
