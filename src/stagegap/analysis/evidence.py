@@ -66,7 +66,7 @@ def known_outputs(cascade: Cascade, outputs: Outputs, references: Mapping[tuple[
             )
             if lost:
                 unknown[place] = lost
-            if stage.uses == "recorded" or lost:
+            if stage.is_recorded or lost:
                 known[place] = {record: output for record, output in facts.items() if output is not None}
     return Sorted(outputs=known, unknown=unknown)
 
@@ -86,7 +86,7 @@ class _Place:
         """The output in the cell; the system's own where a recorded stage reads the same; None where none is known."""
         own = self._system(self.stage.name, record)
         is_skip = output.status is Status.SKIPPED and own is not None and own.status is not Status.SKIPPED
-        if self.stage.uses == "recorded" and is_skip and self._reads_the_same(record):
+        if self.stage.is_recorded and is_skip and self._reads_the_same(record):
             return own
         return output if self.is_known(record, output) else None
 

@@ -92,7 +92,7 @@ def _tally(stage: Stage, outputs: Sequence[Output]) -> StageTally:
         kind = None if output.status.has_value else kind_of(output.status, output.error)
         if kind is not None:
             kinds.setdefault(kind, []).append((output.record, output.error))
-        if stage.uses == "recorded" and (twice := _twice(stage, output)):
+        if stage.is_recorded and (twice := _twice(stage, output)):
             kinds.setdefault("name twice", []).append((output.record, twice))
     return StageTally(
         statuses=Counter(output.status for output in outputs),
@@ -106,7 +106,7 @@ def _tally(stage: Stage, outputs: Sequence[Output]) -> StageTally:
 
 def _of_stage(stage: Stage, tally: StageTally, *, noun: str) -> Iterator[Trouble]:
     n = sum(count for status, count in tally.statuses.items() if status not in _UNCALLED)
-    odd, is_recorded = tally.odd, stage.uses == "recorded"
+    odd, is_recorded = tally.odd, stage.is_recorded
     if "errors" in odd:
         yield _errors(stage.name, odd["errors"], n, is_recorded=is_recorded)
     if "nobody listens" in odd:

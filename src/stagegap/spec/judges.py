@@ -145,15 +145,15 @@ def check_judge(block: JudgeBlock, judge: schema.Judge, stage: schema.StageBase 
 
 def teaching(block: JudgeBlock, judge: schema.Judge, findings: Findings) -> Teaching:
     """The examples of a judge, or what is wrong with their file."""
-    path = judge.examples
+    path, is_model = judge.examples, judge.uses == "llm"
     text = read_text(Path(path), path, findings) if path is not None else None
     records: list[str] = []
     shots: list[Mapping[str, str]] = []
     for number, line in enumerate(text.splitlines() if text and path else (), 1):
         if line.strip():
-            row = _row(line, Mark(str(path), number), judge.uses == "llm", findings)
+            row = _row(line, Mark(str(path), number), is_model, findings)
             records += [row["record"]] if row else []
-            shots += [{key: row[key] for key in ("user", "assistant")}] if row and judge.uses == "llm" else []
+            shots += [{key: row[key] for key in ("user", "assistant")}] if row and is_model else []
     if path is not None and text is not None and not text.strip():
         findings.add(
             place(block.entry, ("examples",)), f"{path!r} holds no example.", "Write one a row, or remove the key."
