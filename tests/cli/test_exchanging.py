@@ -37,7 +37,7 @@ def test_import_tells_what_became_no_label(project: Command) -> None:
     assert said.code == 0
     assert said.out.splitlines() == [
         "2 labels are new (read as label-studio).",
-        f"1 became no label: {LOST}",
+        f"1 left over: {LOST}",
         "    task 9, annotation 19: 'q9'",
         "Next:  stagegap run   or   stagegap show",
     ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -202,6 +203,29 @@ def test_times_with_a_zone_in_parquet_are_texts_in_utc(tmp_path: Path, kind: str
     assert row.values == {'at "it': text, "s": {"t": text}, "l": [text]}
 
 
+@pytest.mark.parametrize("unit", ["s", "ns"])
+def test_durations_in_parquet_are_refused_at_any_depth(tmp_path: Path, unit: str) -> None:
+    pyarrow, parquet_files = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    took, path = pyarrow.duration(unit), tmp_path / "r.parquet"
+    inside = pyarrow.struct([("é", pyarrow.string()), ("d", took)])
+    kinds = {"id": pyarrow.string(), "x": took, "in": inside, "all": pyarrow.list_(took)}
+    parquet_files.write_table(pyarrow.Table.from_pylist([{"id": "a"}], pyarrow.schema(kinds)), path)
+    with pytest.raises(InputError) as caught:
+        read_rows(path)
+    named = re.findall(r"The field '([\w.]+)' is a duration. Write it as a number, its unit", str(caught.value))
+    assert [name.partition(".")[0] for name in named] == ["x", "in", "all"]
+    plain = pyarrow.table([["a"], [5]], names=["id", "x"])
+    for note in (b"", b"AAAA", b"/////wAB", b"no base 64"):
+        noted = plain.replace_schema_metadata({"ARROW:schema": note})
+        parquet_files.write_table(noted, path, store_schema=False)
+        assert read_rows(path)[0].values == {"id": "a", "x": 5}
+
+
+def test_intervals_in_parquet_are_texts_that_know_months(tmp_path: Path) -> None:
+    [row] = read_rows(parquet(tmp_path / "r.parquet", "interval '1 month' as a, [interval '3 days'] as l"))
+    assert row.values == {"a": "1 month", "l": ["3 days"]}
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -262,6 +286,10 @@ def test_sheet_has_rows_with_the_types_of_its_cells(tmp_path: Path) -> None:
         ({"a": [["id", "id"], [1, 2]]}, "a.xlsx:1: Columns stand twice: id."),
         ({"a": [["id"], [1, 2]]}, "a.xlsx:2: 1 cells were expected as in the header, and there are more."),
         ({"a": [["id"], ["#REF!"]]}, "a.xlsx:2: A cell holds an error: #REF!."),
+        ({"a": [["id", "b"], [1, "=1+1"]]}, "a.xlsx:2: The formula in B2 has no stored value. Open the file in"),
+        ({"a": [["id"], [1], ["=A2+1"]]}, "a.xlsx:3: The formula in A3 has no stored value."),
+        ({"a": [["id", "=A1"], [1, 2]]}, "a.xlsx:1: The formula in B1 has no stored value."),
+        ({"a": [["id", None, "b"], [1, "x", None]]}, "a.xlsx:1: Column 2 has no name, and columns behind it have one."),
     ],
 )
 def test_sheet_that_is_odd_is_a_problem(tmp_path: Path, sheets: dict[str, list[list[object]]], message: str) -> None:

@@ -48,7 +48,7 @@ def as_json(report: ImportReport) -> Json:
 
 
 def draw_import(report: ImportReport) -> None:
-    """Print what is new, and everything that became no label."""
+    """Print what is new, and everything that was left over."""
     from stagegap.cli import printed
 
     known = f" {report.known:,} were there already." if report.known else ""
@@ -60,7 +60,7 @@ def draw_import(report: ImportReport) -> None:
             "not verified."
         )
     for part in report.unmapped:
-        printed.say(f"{part.count:,} became no label: {part.reason}")
+        printed.say(f"{part.count:,} left over: {part.reason}")
         for example in part.examples:
             printed.say(f"    {example}")
 

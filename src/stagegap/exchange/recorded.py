@@ -176,6 +176,9 @@ def read_marks(path: Path, stages: Sequence[str]) -> list[Mark]:
         if missing:
             problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], row.values))
             continue
+        for field in ("faults", "root_cause"):
+            if not isinstance(row.values.get(field), str | list | None):
+                problems.add(row.line, f"The field {field!r} names stages, found {row.values[field]!r}.")
         named = {field: _stage_names(row.values.get(field)) for field in ("faults", "root_cause")}
         for stage in (stage for own in named.values() for stage in own if stage not in stages):
             problems.add(row.line, f"There is no stage {stage!r}.", near_names(stage, stages))
@@ -267,7 +270,8 @@ def _score(row: Row, problems: Problems) -> PrintedScore | None:
     if not 0 <= value <= 100:
         problems.add(row.line, f"A printed score is a share or a percentage, found {printed!r}.")
         return None
-    counts = [row.values["n"], row.values.get("runs") or 1]
+    runs = row.values.get("runs")
+    counts = [row.values["n"], 1 if runs in (None, "") else runs]
     if not all(str(count).strip().isdecimal() and int(str(count)) > 0 for count in counts):
         problems.add(row.line, f"n and runs are whole numbers above 0, found {counts[0]!r} and {counts[1]!r}.")
         return None

@@ -11,7 +11,9 @@ import io
 import json
 import math
 import re
+import struct
 import zipfile
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,7 +247,10 @@ def entries_of(value: Json) -> list[Json]:
     members: Mapping[str, Json] = value if isinstance(value, Mapping) else {}
     names, cells = members.get("columns"), members.get("data")
     if isinstance(names, list) and isinstance(cells, list) and all(isinstance(row, list) for row in cells):
-        return [dict(zip(map(str, names), cast("list[Json]", row), strict=False)) for row in cells]
+        wrong = next((row for row in cells if len(cast("list[Json]", row)) != len(names)), None)
+        if wrong is not None or len(set(map(str, names))) < len(names):
+            raise ValueError("Its columns have one name each, and every row of its data one cell for each of them.")
+        return [dict(zip(map(str, names), cast("list[Json]", row), strict=True)) for row in cells]
     lists = [item for item in members.values() if isinstance(item, list)]
     rows = [items for items in lists if items and all(isinstance(item, Mapping) for item in items)]
     if len(lists) == len(rows) == 1:
@@ -321,17 +326,48 @@ def _xlsx(path: Path, problems: Problems) -> Iterator[Row]:
     if len(filled) != 1:
         named = ", ".join(filled) or "none"
         problems.fail(None, f"One sheet with rows is read, and there are: {named}.", "Save the right one by itself.")
-    [rows] = filled.values()
-    header = [str(cell) for cell in rows[0] if cell is not None]
+    [(title, rows)] = filled.items()
+    uncomputed = _uncomputed(path, title) if any(None in cells for cells in rows) else {}
+    if 1 in uncomputed:
+        problems.fail(1, *_no_value(uncomputed[1]))
+    names = [None if cell is None else str(cell) for cell in rows[0]]
+    while names and names[-1] is None:
+        names.pop()
+    header = [name for name in names if name is not None]
+    if len(header) < len(names):
+        problems.fail(1, f"Column {names.index(None) + 1} has no name, and columns behind it have one.")
     _check_header(header, problems)
     for number, cells in enumerate(rows[1:], start=2):
-        if any(cell is not None for cell in cells[len(header) :]):
+        if number in uncomputed:
+            problems.add(number, *_no_value(uncomputed[number]))
+        elif any(cell is not None for cell in cells[len(header) :]):
             problems.add(number, f"{len(header)} cells were expected as in the header, and there are more.")
         elif any(isinstance(cell, str) and cell in _CELL_ERRORS for cell in cells):
             problems.add(number, f"A cell holds an error: {', '.join(str(c) for c in cells if c in _CELL_ERRORS)}.")
         elif any(cell is not None for cell in cells):
             padded = (*cells, *[None] * len(header))[: len(header)]
             yield Row(number, {name: _plain(cell) for name, cell in zip(header, padded, strict=True)})
+
+
+def _uncomputed(path: Path, title: str) -> dict[int, list[str]]:
+    """The cells of each row that hold a formula without a value: programs that compute nothing write them so."""
+    from openpyxl import load_workbook  # pyright: ignore[reportMissingModuleSource]  # it has no types of its own
+
+    books = [load_workbook(path, read_only=True, data_only=is_value) for is_value in (False, True)]
+    sheets = [book[title].iter_rows() for book in books]
+    cells: dict[int, list[str]] = {}
+    for number, (formulas, values) in enumerate(zip(*sheets, strict=True), start=1):
+        for formula, value in zip(formulas, values, strict=True):
+            if formula.data_type == "f" and value.value is None and value.data_type != "str":  # "str": an empty text
+                cells.setdefault(number, []).append(str(formula.coordinate))
+    for book in books:
+        book.close()
+    return cells
+
+
+def _no_value(cells: Sequence[str]) -> tuple[str, str]:
+    message = f"The formula in {', '.join(cells)} has no stored value."
+    return message, "Open the file in a program that computes it, and save it."
 
 
 _CELL_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!")
@@ -357,11 +393,12 @@ def _plain(cell: object) -> Json:
 
 
 def _zones_as_text(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """The relation with times of a zone as text, in UTC: for a value Python would need a package of zones."""
+    """The relation with times of a zone (in UTC) and intervals as text: in Python they need zones, lose months."""
     columns: list[str] = []
     for name, kind in zip(relation.columns, map(str, relation.types), strict=True):
         quoted = '"' + name.replace('"', '""') + '"'
         plain = kind.replace("TIMESTAMP WITH TIME ZONE", "VARCHAR").replace("TIMESTAMPTZ_NS", "VARCHAR")
+        plain = plain.replace("INTERVAL", "VARCHAR")
         columns.append(quoted if plain == kind else f"CAST({quoted} AS {plain}) AS {quoted}")
     return relation.project(", ".join(columns))
 
@@ -383,6 +420,51 @@ def _outermost(schema: Sequence[tuple[str, int | None]]) -> list[str]:
     return names
 
 
+def _durations(schema: bytes) -> list[str]:
+    """The fields of type duration of an Arrow schema as Parquet files hold it: FlatBuffers, `Schema.fbs` of Arrow."""
+
+    def number(at: int, code: str = "I") -> int:
+        return int(struct.unpack_from(f"<{code}", schema, at)[0])
+
+    def slot(table: int, index: int) -> int:
+        """Where a field of a table stands; 0 where it has none."""
+        places = table - number(table, "i")
+        offset = number(places + 4 + 2 * index, "H") if 4 + 2 * index < number(places, "H") else 0
+        return table + offset if offset else 0
+
+    def target(at: int) -> int:
+        return at + number(at)
+
+    def fields(table: int, index: int, path: str) -> Iterator[str]:
+        listed = target(at) if (at := slot(table, index)) else 0
+        for place in range(number(listed)) if listed else ():
+            own = target(listed + 4 + 4 * place)
+            name = target(slot(own, _NAME))
+            inner = path + schema[name + 4 : name + 4 + number(name)].decode("utf-8", "replace")
+            if number(slot(own, _TYPE), "B") == _DURATION:
+                yield inner
+            yield from fields(own, _CHILDREN, f"{inner}.")
+
+    message = target(8)  # behind the mark of a message and its length
+    return list(fields(target(slot(message, 2)), 1, ""))
+
+
+_NAME, _TYPE, _CHILDREN = 0, 2, 5
+_DURATION = 18
+
+
+def _refuse_durations(connection: duckdb.DuckDBPyConnection, path: Path, problems: Problems) -> None:
+    """Refuse durations: DuckDB reads them as whole numbers, and only Arrow's schema says that they have a unit."""
+    query = "select value from parquet_kv_metadata(?) where key = 'ARROW:schema'"
+    for (schema,) in connection.execute(query, [str(path)]).fetchall():
+        try:
+            names = _durations(b64decode(schema))
+        except (struct.error, ValueError, RecursionError):
+            return  # another program's note that can't be read: the columns have the types of Parquet itself
+        for name in names:
+            problems.add(None, f"The field {name!r} is a duration.", "Write it as a number, its unit in its name.")
+
+
 def _parquet(path: Path, problems: Problems) -> Iterator[Row]:
     connection = duckdb.connect()
     try:
@@ -391,6 +473,7 @@ def _parquet(path: Path, problems: Problems) -> Iterator[Row]:
         schema = connection.execute("select name, num_children from parquet_schema(?)", [str(path)]).fetchall()
         names = _outermost(schema)
         _check_header(names, problems)
+        _refuse_durations(connection, path, problems)
         for number, cells in enumerate(relation.fetchall(), start=1):
             try:
                 values = {name: _plain(cell) for name, cell in zip(names, cells, strict=True)}

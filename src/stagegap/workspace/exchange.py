@@ -42,7 +42,7 @@ class ImportReport:
     known: int
     """Labels that were there already, or stood twice in the file."""
     unmapped: tuple[Unmapped, ...] = ()
-    """What became no label, by reason."""
+    """What became no label or came in without a part of it, by reason."""
     source: str | None = None
     """Name of the foreign format; None for our own files."""
     unvouched: int = 0

@@ -153,6 +153,8 @@ def test_person_is_named_by_address_where_the_export_has_it(tmp_path: Path) -> N
 def test_time_that_is_none_is_left_out(tmp_path: Path, spent: object) -> None:
     taken = take(tmp_path, "label-studio", [task(annotation(CHOICE, lead_time=spent))], route="category")
     assert [label.active_ms for label in taken.labels] == [None]
+    kept_without = {"The time that it took can't be read: the label came in without it.": 1}
+    assert {reason: n for reason, (n, _) in reasons(taken).items()} == ({} if spent is None else kept_without)
 
 
 def test_ranker_of_several_buckets_is_no_ranking(tmp_path: Path) -> None:

@@ -105,6 +105,49 @@ def test_circles_lost_parents_doubled_ids_and_clocks_lose_nothing(tmp_path: Path
     }
 
 
+@pytest.mark.parametrize("bad", ["soon", "-5", True, {"$date": 1}])
+@pytest.mark.parametrize("nothing", [None, "", 0])
+def test_measures_that_cannot_be_read_are_counted_and_those_that_are_not_there_are_not(
+    tmp_path: Path, bad: object, nothing: object
+) -> None:
+    both = [
+        {
+            **LANGFUSE["observations"][0],
+            "id": own,
+            "endTime": value,
+            "usageDetails": {"input": value},
+            "totalCost": value,
+        }
+        for own, value in (("a", bad), ("b", nothing))
+    ]
+    source = write(tmp_path / "a.json", LANGFUSE | {"observations": both})
+    assert reasons(source, tmp_path) == {
+        f"{what} can't be read: it is not known.": 1 for what in ("A time", "A cost", "A number of tokens")
+    }
+    for row in rows(tmp_path / "data/x/reply.jsonl"):
+        assert not {"latency_ms", "tokens_in"} & row.keys() or row["tokens_in"] == 0
+        assert not row.get("cost")
+
+
+@pytest.mark.parametrize("at", ["soon", -1, "1969-01-01T00:00:00Z", "0001-01-01T00:00:00Z", None])
+def test_times_before_1970_are_none_and_year_1_is_nothing(tmp_path: Path, at: object) -> None:
+    source = write(tmp_path / "a.json", LANGFUSE | {"timestamp": at})
+    is_nothing = at in (None, "0001-01-01T00:00:00Z")
+    assert reasons(source, tmp_path) == ({} if is_nothing else {"A time can't be read: it is not known.": 1})
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"id": 1, "draft_output": "a", "draft_latency_ms": "quick"},
+        {"id": 1, "draft_output": "a", "draft_seconds": -1},
+        PROMPTFOO | {"latencyMs": "quick"},
+    ],
+)
+def test_durations_that_cannot_be_read_are_counted(tmp_path: Path, entry: dict[str, Any]) -> None:
+    assert reasons(write(tmp_path / "a.jsonl", entry), tmp_path) == {"A time can't be read: it is not known.": 1}
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -280,6 +323,7 @@ def test_outcome_that_an_earlier_stage_reads_makes_no_circle(tmp_path: Path) -> 
 def test_attributes_of_any_depth_and_length_are_read(tmp_path: Path) -> None:
     span = otlp_span("t", "s", "", "n", 0, **{".".join("a" * 3000): 1, "9" * 5000: 2, "output.value": "[" * 3000})
     span["attributes"].append({"key": "llm.token_count.prompt", "value": {"intValue": "9" * 5000}})
-    assert reasons(write(tmp_path / "a.json", resource([span])), tmp_path) == {}
+    unread = {"A number of tokens can't be read: it is not known.": 1}
+    assert reasons(write(tmp_path / "a.json", resource([span])), tmp_path) == unread
     team = {"history": [{"role": "Web", "content": "a"}], "mistake_step": "9" * 5000}
     assert list(reasons(write(tmp_path / "b.json", team), tmp_path / "b").values()) == [1]

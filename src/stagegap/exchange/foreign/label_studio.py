@@ -15,7 +15,6 @@ from stagegap.exchange.foreign.protocol import (
     Wanted,
     ids_in,
     inside,
-    number_of,
     objects,
     text,
 )
@@ -75,7 +74,7 @@ def _row(row: Object, place: str, wanted: Wanted, leftovers: Leftovers) -> Itera
             value=_value(inside(value), kind) if kind else value,
             key=key,
             at=row.get("updated_at") or row.get("created_at"),
-            active_s=number_of(row.get("lead_time")),
+            active_s=row.get("lead_time"),
         )
 
 

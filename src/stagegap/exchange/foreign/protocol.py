@@ -141,7 +141,7 @@ SHOWN = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmapped:
-    """One reason why something became no label."""
+    """One reason why something became no label, or came in without a part of it."""
 
     reason: str
     """A full sentence."""
@@ -158,7 +158,7 @@ class Leftovers:
         self._counts: dict[str, int] = {}
 
     def add(self, reason: str, example: str) -> None:
-        """Note one thing that became no label."""
+        """Note one thing that became no label, or came in without a part of it."""
         self._counts[reason] = self._counts.get(reason, 0) + 1
         examples = self._found.setdefault(reason, [])
         short = example if len(example) <= SHOWN else f"{example[: SHOWN - 3]}..."
@@ -236,7 +236,7 @@ def _label(
         answer=Answer(value=value) if given.action == "label" else None,
         action=given.action,
         at=0.0 if at is None else at,
-        active_ms=_milliseconds(given.active_s),
+        active_ms=_milliseconds(given, leftovers),
         note=given.note,
     )
 
@@ -273,8 +273,13 @@ def _unpacked(text: str, kind: Kind) -> Json:
         return [text] if kind in _SEVERAL else text
 
 
-def _milliseconds(spent: Json) -> int | None:
+def _milliseconds(given: Given, leftovers: Leftovers) -> int | None:
     """An active time in milliseconds; None where the file has none that can be stored."""
-    if isinstance(spent, bool) or not isinstance(spent, int | float) or not 0 <= spent <= MOST_MS / 1000:
-        return None
-    return round(1000 * spent)
+    seconds_spent = number_of(given.active_s)
+    if seconds_spent is not None and 0 <= seconds_spent <= MOST_MS / 1000:
+        return round(1000 * seconds_spent)
+    if given.active_s not in (None, ""):
+        leftovers.add(
+            "The time that it took can't be read: the label came in without it.", f"{given.key}: {given.active_s!r}"
+        )
+    return None

@@ -14,7 +14,7 @@ from stagegap.exchange.spans.span import (
     SpanKind,
     TraceFormat,
     Values,
-    cost_of,
+    amount_of,
     count_of,
     instant,
     spoken,
@@ -44,7 +44,7 @@ def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
 def _agent(value: Object, trace: str, parent: str, own: str, leftovers: Leftovers) -> Iterator[Span]:
     """The frame of an agent and its steps; agents that it called lie inside it."""
     agent, steps = inside(value.get("agent")), objects(value.get("steps"))
-    times = [when for step in steps if (when := instant(step.get("timestamp"))) is not None]
+    times = [when for step in steps if (when := instant(step.get("timestamp"))) and when > 0]
     first = inside(next((step for step in steps if step.get("source") == "user"), None))
     last = inside(next((step for step in reversed(steps) if step.get("source") == "agent"), None))
     name, model = text(agent.get("name")), text(agent.get("model_name"))
@@ -100,7 +100,7 @@ def _step(
         model=text(step.get("model_name")) or model,
         tokens_in=count_of(metrics.get("prompt_tokens")),
         tokens_out=count_of(metrics.get("completion_tokens")),
-        cost=cost_of(metrics.get("cost_usd")),
+        cost=amount_of(metrics.get("cost_usd")),
     )
     for number, call in enumerate(calls):
         named = text(call.get("tool_call_id"))

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, cast
 
 from stagegap.exchange.foreign.protocol import inside, text
-from stagegap.exchange.spans.span import Span, SpanKind, answer_of, cost_of, count_of, unpacked
+from stagegap.exchange.spans.span import Span, SpanKind, amount_of, answer_of, count_of, unpacked
 from stagegap.model.record import Json
 
 _KINDS: Mapping[str, SpanKind] = {
@@ -149,7 +149,7 @@ def described(
         "model": text(at(tree, *_MODELS)),
         "tokens_in": count_of(at(tree, *_TOKENS_IN)),
         "tokens_out": count_of(at(tree, *_TOKENS_OUT)),
-        "cost": cost_of(at(tree, "llm.cost.total", "gen_ai.usage.cost", "gen_ai.usage.total_cost")),
+        "cost": amount_of(at(tree, "llm.cost.total", "gen_ai.usage.cost", "gen_ai.usage.total_cost")),
         "session": text(at(tree, *_SESSIONS)),
         "user": text(at(tree, "user.id", "enduser.id", "langfuse.user.id", f"{_TRACELOOP}.user_id")),
         "role": text(at(tree, "agent.name", "gen_ai.agent.name", "graph.node.id", "graph.node.name")),

@@ -18,8 +18,8 @@ from stagegap.exchange.spans.span import (
     SpanKind,
     TraceFormat,
     Values,
+    amount_of,
     answer_of,
-    cost_of,
     count_of,
     instant,
     number_of,
@@ -89,7 +89,7 @@ def _items(row: Json) -> Iterator[Item]:
         "model": fields["model"] or text(at(row, "model", "metadata.model")),
         "tokens_in": _first(fields["tokens_in"], _tokens(row, ("input_tokens", "prompt_tokens", "prompt"))),
         "tokens_out": _first(fields["tokens_out"], _tokens(row, ("output_tokens", "completion_tokens", "completion"))),
-        "cost": _first(fields["cost"], cost_of(at(row, "cost", "total_cost", "total_estimated_cost"))),
+        "cost": _first(fields["cost"], amount_of(at(row, "cost", "total_cost", "total_estimated_cost"))),
         "session": fields["session"] or text(at(row, "session_id", "thread_id", "conversation_id")),
         "user": fields["user"] or text(at(row, "user_id")),
     }
@@ -116,12 +116,12 @@ def _parent(row: Json) -> str:
 
 def _end(row: Json, start: float | None) -> float | None:
     end = instant(at(row, *_ENDS))
-    took, began = number_of(at(row, "duration")), number_of(at(row, *_STARTS))
+    took, began = amount_of(at(row, "duration")), number_of(at(row, *_STARTS))
     if end is not None or start is None:
         return end
     if took is not None and began is not None and began > _MICROSECONDS:
         return start + took / 1e6
-    ms = number_of(at(row, "duration_ms", "latency_ms"))
+    ms = amount_of(at(row, "duration_ms", "latency_ms"))
     return None if ms is None else start + ms / 1000
 
 

@@ -17,10 +17,10 @@ from stagegap.exchange.spans.span import (
     SpanKind,
     TraceFormat,
     Values,
+    amount_of,
     answer_of,
     count_of,
     instant,
-    number_of,
 )
 from stagegap.model.record import Json
 
@@ -51,7 +51,7 @@ def _sample(sample: Object, leftovers: Leftovers) -> Iterator[Item]:
     trace = text(sample.get("id")) + (f"/{epoch}" if epoch not in (None, 1) else "")
     attachments = inside(sample.get("attachments"))
     output = inside(sample.get("output"))
-    times = [when for event in objects(sample.get("events")) if (when := instant(event.get("timestamp"))) is not None]
+    times = [when for event in objects(sample.get("events")) if (when := instant(event.get("timestamp"))) and when > 0]
     error = sample.get("error")
     yield Span(
         trace=trace,
@@ -139,7 +139,7 @@ def _steps(sample: Object, trace: str, attachments: Object, leftovers: Leftovers
 
 def _model(event: Object, trace: str, own: str, attachments: Object) -> Span:
     output, start = inside(event.get("output")), instant(event.get("timestamp"))
-    took = number_of(output.get("time"))
+    took = amount_of(output.get("time"))
     end = instant(event.get("completed"))
     usage: Json = dict(inside(output.get("usage")))
     return Span(

@@ -16,10 +16,9 @@ from stagegap.exchange.spans.span import (
     SpanKind,
     TraceFormat,
     Values,
+    amount_of,
     answer_of,
-    cost_of,
     count_of,
-    number_of,
     unpacked,
 )
 from stagegap.model.record import Json
@@ -63,7 +62,7 @@ def _result(entry: Object, number: int) -> Iterator[Item]:
     case, response, prompt = (inside(entry.get(key)) for key in ("testCase", "response", "prompt"))
     provider = inside(entry.get("provider"))
     usage = inside(response.get("tokenUsage"))
-    took = number_of(entry.get("latencyMs"))
+    took = amount_of(entry.get("latencyMs"))
     inputs = dict(inside(entry.get("vars")))
     yield Span(
         trace=name,
@@ -90,7 +89,7 @@ def _result(entry: Object, number: int) -> Iterator[Item]:
         model=text(provider.get("id")),
         tokens_in=count_of(usage.get("prompt")),
         tokens_out=count_of(usage.get("completion")),
-        cost=cost_of(entry.get("cost") if entry.get("cost") is not None else response.get("cost")),
+        cost=amount_of(entry.get("cost") if entry.get("cost") is not None else response.get("cost")),
     )
     yield from _opinions(entry, case, name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Literal, TypeAlias
 from stagegap.exchange.foreign.protocol import Leftovers, Object, number_of
 from stagegap.exchange.typed import seconds
 from stagegap.model.record import Json
+from stagegap.model.wording import EARLIEST
 from stagegap.stages.canonical import parse_json
 
 
@@ -100,30 +102,36 @@ class TraceFormat:
 def instant(value: Json) -> float | None:
     """Seconds since 1970 of a number in seconds, milliseconds, microseconds or nanoseconds, or of an ISO text.
 
+    None of nothing, 0 and year 1, which programs write for it; NaN of anything else, which `Spool` counts.
+
     >>> instant("1700000000000000000"), instant(1700000000000), instant("2023-11-14T22:13:20Z"), instant("soon")
-    (1700000000.0, 1700000000.0, 1700000000.0, None)
+    (1700000000.0, 1700000000.0, 1700000000.0, nan)
     """
     number = number_of(value)
-    if number is not None:
-        while number > 1e11:
-            number /= 1000.0
-        return number if number > 0 else None
-    try:
-        return seconds(value) if isinstance(value, str) else None
-    except ValueError:
+    if number is None and isinstance(value, str):
+        try:
+            number = seconds(value.strip())
+        except ValueError:
+            return math.nan
+    if number is None:
+        return None if value in (None, "") else math.nan
+    while number > 1e11:
+        number /= 1000.0
+    return number if number > 0 else None if number in (0, EARLIEST) else math.nan
+
+
+def amount_of(value: Json) -> float | None:
+    """A cost or a time that something took; None of nothing, NaN of what is no number from 0 on."""
+    number = number_of(value)
+    if number is None and (value is None or (isinstance(value, str) and not value.strip())):
         return None
+    return math.nan if number is None or number < 0 else number
 
 
 def count_of(value: Json) -> int | None:
-    """A number of tokens; None for what is none."""
-    number = number_of(value)
-    return None if number is None or not 0 <= number < 2**31 else int(number)
-
-
-def cost_of(value: Json) -> float | None:
-    """US dollars; None for what is no amount."""
-    number = number_of(value)
-    return None if number is None or number < 0 else number
+    """A number of tokens; None of nothing, -1 of what is none."""
+    number = amount_of(value)
+    return None if number is None else int(number) if 0 <= number < 2**31 and number == int(number) else -1
 
 
 def unpacked(value: Json) -> Json:

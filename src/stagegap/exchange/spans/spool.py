@@ -48,6 +48,7 @@ class Spool:
         if not item.trace:
             leftovers.add("It does not say of which trace it is.", repr(item.name))
             return
+        item = _measured(item, leftovers)
         number = self._numbers.setdefault(item.trace, len(self._numbers))
         try:
             line = orjson.dumps([isinstance(item, Span), number, item])
@@ -90,6 +91,21 @@ class Spool:
                 spans=sound(spans, leftovers),
                 opinions=[item for item in items[number] if isinstance(item, Opinion)],
             )
+
+
+_MEASURES = {
+    "start": "A time", "end": "A time", "at": "A time", "cost": "A cost", "tokens_in": "A number of tokens",
+    "tokens_out": "A number of tokens",
+}  # fmt: skip
+
+
+def _measured(item: Item, leftovers: Leftovers) -> Item:
+    """The item without numbers that are none: NaN and what is below 0 say that something unreadable stood there."""
+    wrong = [name for name in _MEASURES if (value := getattr(item, name, None)) is not None and not value >= 0]
+    for name in wrong:
+        reason = f"{_MEASURES[name]} can't be read: it is not known."
+        leftovers.add(reason, f"{name} of {item.name!r} of trace {item.trace}")
+    return replace(item, **dict.fromkeys(wrong)) if wrong else item
 
 
 def _span(values: dict[str, Any]) -> Span:

@@ -15,9 +15,8 @@ from stagegap.exchange.spans.span import (
     SpanKind,
     TraceFormat,
     Values,
-    cost_of,
+    amount_of,
     count_of,
-    number_of,
     unpacked,
 )
 from stagegap.model.record import Json
@@ -144,8 +143,8 @@ def _only(cells: Mapping[str, Mapping[str, Json]], role: str) -> Json:
 
 
 def _stage(trace: str, stage: str, own: Mapping[str, Json]) -> Iterator[Item]:
-    model, ms = text(own.get("model")), number_of(own.get("latency_ms"))
-    took = ms / 1000 if ms is not None else number_of(own.get("seconds"))
+    model, ms = text(own.get("model")), amount_of(own.get("latency_ms"))
+    took = ms / 1000 if ms is not None else amount_of(own.get("seconds"))
     times: dict[str, Any] = {} if took is None else {"start": 0.0, "end": took}  # Any: two fields of Span
     yield Span(
         trace=trace,
@@ -158,7 +157,7 @@ def _stage(trace: str, stage: str, own: Mapping[str, Json]) -> Iterator[Item]:
         model=model,
         tokens_in=count_of(own.get("tokens_in")),
         tokens_out=count_of(own.get("tokens_out")),
-        cost=cost_of(own.get("cost")),
+        cost=amount_of(own.get("cost")),
         **times,
     )
     if own.get("reference") not in (None, ""):
