@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,31 @@ def test_feedback_says_what_would_be_right_and_names_no_record_that_is_held_out(
     assert first.answer == f"{size} order"
     right = "small" if int(first.record[1:]) % 2 else "large"
     assert first.text.startswith(f"Right would be: {right} parcel. The end scored 0.00.")
+
+
+def test_codes_that_people_put_on_a_failure_stand_in_its_feedback_and_in_no_other(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "orders"
+    shutil.copytree(folder, copy)
+    with open_project(copy) as project:
+        first, second = (message.record for message in project.aim("v1").view.feedback[:2])
+        for run, stage, record, tag in (
+            ("v1", "reply", first, "wrong word"),
+            ("v1", "reply", first, "too short"),
+            ("v1", "size", second, "of another stage"),
+            ("v2", "reply", second, "of another run"),
+        ):
+            event = {"id": f"{run} {tag}", "action": "add", "record": record, "tag": tag}
+            project.workspace.failures.save_codes("orders", run, stage, [event], viewer="ab", verified=True)
+        texts = {message.record: message.text for message in project.aim("v1").view.feedback}
+        assert "People noted: too short and wrong word." in texts[first]
+        assert sum("People noted" in text for text in texts.values()) == 1
+        optimiser = project.optimiser("v1")
+        scored = optimiser.evaluate([first, second], optimiser.seed, capture_traces=True)
+        told = optimiser.make_reflective_dataset(optimiser.seed, scored, ["reply"])["reply"]
+        assert ["People noted: too short and wrong word." in str(message["Feedback"]) for message in told] == [
+            True,
+            False,
+        ]
 
 
 def test_it_is_asked_for_in_the_terminal_as_any_other_view(
