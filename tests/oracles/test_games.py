@@ -1,3 +1,5 @@
+"""Values of games as the package sums them over all sets, and as polynomials of the game's structure say them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagegap.attribution.games import Gate, power_of_gates, power_of_votes, values_of_kinds
+from oracles.games import Gate, power_of_gates, power_of_votes, values_of_kinds
 from stagegap.attribution.shapley import banzhaf_matrix, shapley_matrix
 
 

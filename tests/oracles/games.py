@@ -1,8 +1,8 @@
-"""Exact Shapley and Banzhaf values beyond ten players, where the structure of the game allows it.
+"""Exact Shapley and Banzhaf values where the structure of a game allows it: a second way to what sums over sets say.
 
 All 2^k sets are too many from about 20 players on. Players of one kind need one count a kind, weighted voting and
 trees of gates need how many sets of each size a player decides: polynomials instead of sets. Whole numbers throughout,
-so nothing is lost by cancellation. Anything else is sampled (`shapley.sampled_shapley`), with its standard error.
+so nothing is lost by cancellation.
 """
 
 from __future__ import annotations
