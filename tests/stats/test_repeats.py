@@ -55,6 +55,14 @@ def test_the_worst_of_k_is_the_mean_over_all_sets_of_k(asked: tuple[np.ndarray, 
     assert right_at_least_once(right, k) == pytest.approx(once, abs=1e-12)
 
 
+@pytest.mark.parametrize(("m", "k"), [(8, 3), (59, 32), (65, 32), (1_200, 512)])
+def test_always_right_is_right_every_time_to_the_last_bit(m: int, k: int):
+    # 1.0000000000000002 is no share: it had no Wilson interval, or none at all.
+    rows = np.array([np.ones(m), np.zeros(m), np.full(m, 0.3)])
+    assert worst_of(rows, k).tolist() == [1.0, 0.0, 0.3]
+    assert right_at_least_once(rows[:2], k).tolist() == [1.0, 0.0]
+
+
 def test_pass_to_the_k_has_no_bias_where_the_power_of_the_share_has():
     rng = np.random.default_rng(0)
     chances = rng.choice([0.5, 0.9], 20_000)

@@ -336,5 +336,8 @@ def worst_of(scores: Floats, k: int) -> Floats:
     m = scores.shape[1]
     if not 1 <= k <= m:
         raise ValueError(f"of {m} answers the worst of 1 to {m} can be told, not of {k}")
-    weights = np.array([comb(m - i, k - 1) for i in range(1, m + 1)], dtype=np.float64)
-    return np.sort(scores, axis=1) @ weights / comb(m, k)
+    sets = comb(m, k)
+    weights = np.array([comb(m - i, k - 1) / sets for i in range(1, m + 1)])
+    ascending = np.sort(scores, axis=1)
+    # No mean lies outside of what it is the mean of: equal scores are that score, and all right is 1, to the last bit.
+    return np.clip(ascending @ weights, ascending[:, 0], ascending[:, -1])
