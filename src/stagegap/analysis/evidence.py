@@ -211,18 +211,15 @@ class Evidence:
 
     def _failing(self, stage: str) -> tuple[list[str], int]:
         """Records whose references at a stage lack the facts they come with, and how many references have facts."""
-        judged = (
-            sorted(
-                (record, reference.first)
-                for (record, at), reference in self.references.items()
-                if at == stage and reference.first.facts and isinstance(reference.first.value, str)
-            )
-            if self.metrics[stage].name == "fact_recall"
-            else []
+        if self.metrics[stage].name != "fact_recall":
+            return [], 0
+        judged = sorted(
+            (record, reference.first)
+            for (record, at), reference in self.references.items()
+            if at == stage and reference.first.facts and isinstance(reference.first.value, str)
         )
-        lacking = [
-            record for record, answer in judged if self.metrics[stage].compare(answer.value, answer) < 1 - BAR_SLACK
-        ]
+        compare = self.metrics[stage].compare
+        lacking = [record for record, answer in judged if compare(answer.value, answer) < 1 - BAR_SLACK]
         return lacking, len(judged)
 
     @property
@@ -230,9 +227,8 @@ class Evidence:
         """Where each record first went wrong: the one account that every page, command and report takes its from."""
         bad = 1 - good(self, outcome_scores(self, SYSTEM))
         beside = frozenset(self.cascade.names) - self.cascade.leading
-        return account(
-            {name: accepted(self, name) for name in self.cascade.names}, self.ancestors, bad=bad, beside=beside
-        )
+        columns = {name: accepted(self, name) for name in self.cascade.names}
+        return account(columns, self.ancestors, bad=bad, beside=beside)
 
     @property
     def by_other_outcomes(self) -> tuple[Evidence, ...]:
@@ -468,8 +464,7 @@ def outcome_columns(cascade: Cascade) -> list[str]:
 def unlabelled_stages(evidence: Evidence) -> tuple[str, ...]:
     """The stages whose references the ceiling needs and that have none of any record."""
     referenced = {stage for _, stage in evidence.references}
-    cells = prefix_cells(evidence.cascade)
-    needed = {name for cell in cells for name in cell.stages}
+    needed = {name for cell in prefix_cells(evidence.cascade) for name in cell.stages}
     return tuple(name for name in staircase_order(evidence.cascade) if name in needed and name not in referenced)
 
 
