@@ -183,3 +183,11 @@ def test_folder_without_init_inside_a_package_that_is_not_loaded_is_walked(tmp_p
     write(tmp_path / "unloaded" / "inner" / "deep" / "part.py", "X = 1\n")
     stages = write(tmp_path / "stages.py", "import unloaded\n")
     assert tmp_path / "unloaded" / "inner" / "deep" / "part.py" in code_of(stages).files
+
+
+def test_imports_may_lead_through_any_number_of_files(tmp_path: Path) -> None:
+    for place in range(400):
+        write(tmp_path / f"part_{place}.py", f"import part_{place + 1}\n")
+    write(tmp_path / "part_400.py", "")
+    stages = write(tmp_path / "stages.py", "import part_0\n")
+    assert len(code_of(stages).files) == 401

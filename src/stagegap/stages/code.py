@@ -62,7 +62,7 @@ def code_of(path: Path) -> Code:
     """
     source = path.read_bytes()
     walk = _Walk(path)
-    walk.follow(path, source, package="")
+    walk.follow(source)
     own, missing = sha256(source).hexdigest(), tuple(sorted(walk.missing))
     is_alone = not walk.contents and not walk.packages and not missing
     contents: Json = {name: sorted(files.values()) for name, files in walk.contents.items()}
@@ -218,8 +218,17 @@ class _Walk:
         self.missing: set[str] = set()
         self._folders = [str(folder) for folder in project_folders(path)]
         self._read = {path.resolve()}
+        self._path = path
+        self._waiting: list[tuple[Path, bytes, str]] = []
+        """Files whose imports are to be followed, with their packages: a list, for one may lead through thousands."""
 
-    def follow(self, path: Path, source: bytes, *, package: str) -> None:
+    def follow(self, source: bytes) -> None:
+        """Take in what the first file imports, and what that imports."""
+        self._waiting.append((self._path, source, ""))
+        while self._waiting:
+            self._imported(*self._waiting.pop())
+
+    def _imported(self, path: Path, source: bytes, package: str) -> None:
         """Take in what the file imports. `package` is the one that it belongs to, for relative imports."""
         imports = _imports(source)
         self.unseen += [f"{path.name}:{line}" for line in imports.unseen]
@@ -279,7 +288,7 @@ class _Walk:
         self.contents.setdefault(name, {})[path] = sha256(source).hexdigest()
         if path.suffix == ".py":
             is_package = spec.submodule_search_locations is not None
-            self.follow(path, source, package=name if is_package else name.rpartition(".")[0])
+            self._waiting.append((path, source, name if is_package else name.rpartition(".")[0]))
 
 
 @dataclass(frozen=True, slots=True)
