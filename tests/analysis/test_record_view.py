@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -226,3 +227,15 @@ def test_call_and_what_came_back_are_told() -> None:
     assert "  Prompt:\n    Answer:\n    Hello\n  Raw answer: {broken" in text
     assert "Right: no reference yet" in text
     assert block("draft", outputs={"draft": replace(made, status=Status.OK, value="{broken")}).raw == ""
+
+
+def test_turn_that_was_skipped_says_nothing_and_one_that_is_not_there_says_so() -> None:
+    cascade = replace(CASCADE, stages=(replace(stage("draft", Kind.TEXT), each=Source("record", "tags")),))
+    skipped = Output(record="r#0", stage="draft", status=Status.SKIPPED)
+    silent = Output(record="r#0", stage="draft", status=Status.OK)
+    for first in (skipped, silent):
+        seen = record_view(
+            RECORD, cascade, outputs={}, units={"draft": [first, None]}, references={}, faults={}, scores={}
+        )
+        said = [(turn["name"], turn["content"]) for turn in json.loads(seen.blocks[0].turns)]
+        assert said == [("1", ""), ("2, not there", "no output")]

@@ -43,6 +43,7 @@ class FakeSettling:
     decisions: Sequence[disagreements.Decision] = ()
     known: int = 0
     undecided: int = 0
+    shared: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from stagegap.ui import background
@@ -61,3 +64,20 @@ def test_who_saw_the_answers_elsewhere_settles_nothing_there(workspace: Workspac
     said = texts(compared(workspace, "curious"))
     assert "1 more wait for somebody who has not seen the answers there, as you have." in said
     assert "2 disagreements to settle at route" in said
+
+
+@pytest.mark.parametrize(
+    ("shared", "sentence"),
+    [
+        (0, "No mail here was answered by two labellers. Where a second one answers some of the same mails"),
+        (1, "Whoever answered the same mail gave the same answer: 1 mail so far."),
+    ],
+)
+def test_where_nothing_is_to_settle_it_is_said_why(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, shared: int, sentence: str
+) -> None:
+    settling = replace(workspace.people.settling(CASCADE, "route"), open=(), shared=shared)
+    monkeypatch.setattr(type(workspace.people), "settling", lambda *_: settling)
+    test = compared(workspace, "eve")
+    assert sentence in texts(test)
+    assert [header.value for header in test.header] == ["Nothing to settle at route", "Who said what?"]

@@ -48,6 +48,7 @@ def test_only_records_that_people_disagree_on_wait(project: Workspace) -> None:
     assert set(settling.open) == {f"q{i}" for i in range(1, 7)} - agreed
     shown = project.people.payloads(settling, [*settling.open, "q99"])
     assert [one["id"] for one in shown] == list(settling.open)
+    assert (settling.shared, project.people.settling("first", "reply").shared) == (6, 0)
 
 
 def test_decision_settles_the_reference_and_leaves_the_list(project: Workspace) -> None:

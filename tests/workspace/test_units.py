@@ -191,9 +191,22 @@ def test_a_stage_behind_searches_for_each_item_is_given_the_documents_of_each(tm
         run, summary = opened.runs.new(tmp_path / "cascade.yaml")
         assert not summary.error
         joined = {each.record: each.value for each in opened.store.outputs(run.id, SYSTEM, "join")}
+        read = opened.failures.as_it_flowed("parts", run.name, "1")
     assert joined["0"] == "A B A"
     assert joined["2"] == "none"
     assert joined["1"] is None  # a search that failed blocks it
+    assert read is not None
+    search, join = read.blocks
+    turns = [(turn["role"], turn["name"], turn["content"]) for turn in json.loads(search.turns)]
+    assert turns[0] == ("b", "1", '[\n  "b"\n]')
+    assert turns[1][:2] == ("nothing", "2, error")
+    assert turns[1][2].startswith("error: search raised LookupError: nothing")
+    assert search.status == ""
+    lines = search.system.splitlines()
+    assert lines[0] == "blocked: search is error at 1#1"
+    assert "#0: [" in lines
+    assert any(line.startswith("#1: error: search raised LookupError: nothing") for line in lines)
+    assert (join.turns, join.system) == ("", "blocked: search is blocked")
 
 
 def test_records_whose_own_list_is_empty_are_no_right_answers_of_anybody(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from stagegap.analysis.failures import shown_output
 from stagegap.metrics.formulas import contains, ids
-from stagegap.model.answer import Answer, Attempt, Output, Reference
+from stagegap.model.answer import Answer, Attempt, Output, Reference, Status
 from stagegap.model.cascade import PLACES, Cascade, Kind, Source, Stage
 from stagegap.model.notes import Failure
 from stagegap.model.record import Json, Record
@@ -145,7 +145,7 @@ class StageBlock:
     """None where answers can't be compared piece by piece."""
     kind: Literal["items", "text"]
     status: str = ""
-    """How the call ended: `ok`, `repaired`; empty without one."""
+    """How the call ended: `ok`, `repaired`; empty without one, and where each item was a call of its own."""
     call: str = ""
     """What is known of it: seconds, tokens, cost, whether the answer was known from before."""
     attempts: tuple[str, ...] = ()
@@ -179,6 +179,7 @@ def record_view(
     cascade: Cascade,
     *,
     outputs: Mapping[str, Output],
+    units: Mapping[str, Sequence[Output | None]] | None = None,
     references: Mapping[str, Reference],
     faults: Mapping[str, Failure],
     scores: Mapping[str, float],
@@ -186,7 +187,10 @@ def record_view(
     documents: Mapping[str, Mapping[str, Shown]] | None = None,
     run: str = "",
 ) -> RecordView:
-    """The record with a block for each stage; all mappings are by stage, for this record, but `documents` by corpus."""
+    """The record with a block for each stage; all mappings are by stage, for this record, but `documents` by corpus.
+
+    `units` are the outputs of each item, in order, at the stages that take the items of a list.
+    """
     by_corpus = documents or {}
     return RecordView(
         record=record.id,
@@ -200,6 +204,7 @@ def record_view(
                 stage,
                 record,
                 outputs,
+                units=(units or {}).get(stage.name, ()),
                 reference=references.get(stage.name),
                 fault=faults.get(stage.name),
                 score=scores.get(stage.name, math.nan),
@@ -221,6 +226,7 @@ def _block(
     record: Record,
     outputs: Mapping[str, Output],
     *,
+    units: Sequence[Output | None],
     reference: Reference | None,
     fault: Failure | None,
     score: float,
@@ -240,14 +246,14 @@ def _block(
         badge=_badge(fault, is_compared=not math.isnan(score), is_same=is_same),
         score=score,
         saw=tuple((name, _saw(source, record, outputs, titles)) for name, source in stage.inputs.items()),
-        system=_shown(value, is_items) if value is not None else shown_output(output),
+        system=_shown(value, is_items) if value is not None else _without_value(output, record, units),
         reference="" if best is None else "no answer" if best.value is None else _shown(best.value, is_items),
         also=tuple(_shown_or_none(answer, is_items) for answer in accepted if answer is not best),
         facts=_facts(value, best),
         people=_people(reference),
         difference=_difference(value, best.value, is_items) if has_answer and best is not None else None,
         kind="items" if is_items else "text",
-        status=output.status.value if output is not None else "",
+        status=output.status.value if output is not None and not units else "",
         call=call_facts(output) if output is not None else "",
         attempts=attempt_lines(output.attempts) if output is not None else (),
         prompt=_cut(prompt),
@@ -259,23 +265,45 @@ def _block(
             )
             if name in documents
         ),
-        turns=_turns(stage, record, outputs, value),
+        turns=_turns(stage, record, outputs, units),
     )
 
 
-def _turns(stage: Stage, record: Record, outputs: Mapping[str, Output], answers: Json) -> str:
+def _without_value(output: Output | None, record: Record, units: Sequence[Output | None]) -> str:
+    """Why there is no value; where units failed, what each of them answered."""
+    text = shown_output(output)
+    if output is None or output.status is not Status.BLOCKED:
+        return text
+    lines = [f"{unit.record.removeprefix(record.id)}: {_unit_text(unit)}" for unit in units if unit is not None]
+    return _cut("\n".join([text, *lines]))
+
+
+def _unit_text(unit: Output | None) -> str:
+    if unit is None or not unit.status.has_value:
+        return "" if unit is not None and unit.status is Status.SKIPPED else shown_output(unit)
+    return "" if unit.value is None else _cut(text_of(unit.value))
+
+
+def _turns(stage: Stage, record: Record, outputs: Mapping[str, Output], units: Sequence[Output | None]) -> str:
     """The answers to the items of a list, by whom or to what each was said; empty where there is no such list."""
-    if stage.each is None or not isinstance(answers, Sequence) or isinstance(answers, str):
+    if stage.each is None:
         return ""
     output = outputs.get(stage.each.name)
     items = record.fields.get(stage.each.name) if stage.each.origin == "record" else output and output.value
-    if not isinstance(items, Sequence) or isinstance(items, str) or len(items) != len(answers):
+    if not isinstance(items, Sequence) or isinstance(items, str) or len(items) != len(units):
         return ""
     said = [
-        {"role": _speaker(item), "name": str(number), "content": "" if answer is None else _cut(text_of(answer))}
-        for number, (item, answer) in enumerate(zip(items, answers, strict=True), start=1)
+        {"role": _speaker(item), "name": f"{number}{_ended(unit)}", "content": _unit_text(unit)}
+        for number, (item, unit) in enumerate(zip(items, units, strict=True), start=1)
     ]
     return json.dumps(said, ensure_ascii=False)
+
+
+def _ended(unit: Output | None) -> str:
+    """How a turn that has no answer ended, behind its number."""
+    if unit is None:
+        return ", not there"
+    return "" if unit.status.has_value or unit.status is Status.SKIPPED else f", {unit.status.value}"
 
 
 def _speaker(item: Json) -> str:

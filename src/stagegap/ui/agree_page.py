@@ -12,7 +12,7 @@ from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound, StagegapError
 from stagegap.model.record import Json
-from stagegap.model.wording import counted
+from stagegap.model.wording import counted, plural
 from stagegap.people.card import guideline_hash
 from stagegap.tables import figures
 from stagegap.ui import background, choice, elements, identity, label_page, media, share, state
@@ -174,22 +174,39 @@ def draw(workspace: Workspace) -> None:
             note(sentence)
     settling = workspace.people.settling(cascade, stage, who or "")
     _what_was_learned(settling)
+    run, noun = (scorecard.run, scorecard.noun) if scorecard else ("", "record")
+    if settling.open or settling.known or settling.settled:
+        _draw_waiting(workspace, settling, who, verified=verified, noun=noun)
+    else:
+        streamlit.header(elements.plain(f"Nothing to settle at {stage}"), anchor=False)
+        note(_why_nothing(settling, noun))
+    return draw_history(workspace, settling, who=who, run=run, noun=noun)
+
+
+def _draw_waiting(workspace: Workspace, settling: Settling, who: str | None, *, verified: bool, noun: str) -> None:
+    cascade, stage = settling.queue.cascade, settling.queue.stage
     waiting = counted(len(settling.open), "disagreement")
     streamlit.header(elements.plain(f"{waiting} to settle at {stage}"), anchor=False)
     if settling.undecided:
-        these = counted(settling.undecided, scorecard.noun if scorecard else "record")
+        these = counted(settling.undecided, noun)
         note(f"{these} of these come first: figures count each answer to them as right.")
     if settling.known:
         note(f"{settling.known:,} more wait for somebody who has not seen the answers there, as you have.")
     if who is None:
-        note(f"{identity.invitation()}. Every decision carries who made it.")
-    else:
-        record = state.asked("record")
-        if record and record not in settling.open:
-            note(f"Labellers do not disagree on record {record} at {stage}, or it is settled.")
-        draw_card(workspace, cascade, stage, who, verified, record)
-    run, noun = (scorecard.run, scorecard.noun) if scorecard else ("", "record")
-    return draw_history(workspace, settling, who=who, run=run, noun=noun)
+        return note(f"{identity.invitation()}. Every decision carries who made it.")
+    record = state.asked("record")
+    if record and record not in settling.open:
+        note(f"Labellers do not disagree on record {record} at {stage}, or it is settled.")
+    return draw_card(workspace, cascade, stage, who, verified, record)
+
+
+def _why_nothing(settling: Settling, noun: str) -> str:
+    if settling.shared:
+        return f"Whoever answered the same {noun} gave the same answer: {counted(settling.shared, noun)} so far."
+    return (
+        f"No {noun} here was answered by two labellers. Where a second one answers some of the same {plural(noun, 2)} "
+        "(page Label, under initials of their own) and gives another answer, it is settled here."
+    )
 
 
 def _offer(workspace: Workspace, scorecard: Scorecard, stage: str) -> Offer:

@@ -139,12 +139,13 @@ class Failures:
         opened = self._opened(cascade, run, record)
         if opened is None:
             return None
-        stored, show, own, outputs = opened
+        stored, show, own, outputs, units = opened
         references = self._references(show.cascade, own)
         return record_view(
             own,
             show.cascade,
             outputs=outputs,
+            units=units,
             references={stage: reference for (name, stage), reference in references.items() if name == record},
             faults={failure.stage: failure for failure in self._store.failing.of_record(stored.id, record)},
             scores=self._store.failing.scores_of(stored.id, record),
@@ -158,11 +159,12 @@ class Failures:
         opened = self._opened(cascade, run, record)
         if opened is None:
             return None
-        stored, show, own, outputs = opened
+        stored, show, own, outputs, units = opened
         return record_view(
             own,
             show.cascade,
             outputs=outputs,
+            units=units,
             references={},
             faults={},
             scores={},
@@ -171,15 +173,21 @@ class Failures:
             run=stored.name,
         )
 
-    def _opened(self, cascade: str, run: str, record: str) -> tuple[Run, Showing, Record, Mapping[str, Output]] | None:
-        """A record with the system's outputs, and what they are shown with; None when the run does not have it."""
+    def _opened(
+        self, cascade: str, run: str, record: str
+    ) -> tuple[Run, Showing, Record, Mapping[str, Output], Mapping[str, Sequence[Output | None]]] | None:
+        """A record with the system's outputs, those of its units, and what they are shown with; None when the run does
+        not have it.
+        """
         stored = self._base.run(cascade, run)
         if stored.id not in self._shows:
             self._shows[stored.id] = showing(self._base, stored)
         show = self._shows[stored.id]
         records = self._store.records(cascade, ids=[record])
-        outputs = outputs_of_record(self._store, stored, show.cascade, records[0]) if records else {}
-        return (stored, show, records[0], outputs) if outputs else None
+        if not records:
+            return None
+        outputs, units = outputs_of_record(self._store, stored, show.cascade, records[0])
+        return (stored, show, records[0], outputs, units) if outputs else None
 
     def _references(self, cascade: Cascade, record: Record) -> Mapping[tuple[str, str], Reference]:
         """The references of a record, with what those of its units are together."""

@@ -72,6 +72,8 @@ class Settling:
     """Those in force, newest first."""
     known: int = 0
     """Disagreements that wait for somebody else: the one who asks has seen the answers there."""
+    shared: int = 0
+    """Records that two people or more have answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +200,7 @@ class People:
             reasons=reasons(done),
             decisions=decisions(done),
             known=len(known),
+            shared=sum(len(people) > 1 for people in latest(labels).values()),
         )
 
     def history(self, cascade: str, stage: str, record: str) -> LabelHistory:

@@ -51,18 +51,26 @@ def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, O
     return {output.record: output for output in store.outputs(run.id, cell, stage) if output.repeat == 0}
 
 
-def outputs_of_record(store: Store, run: Run, cascade: Cascade, record: Record) -> dict[str, Output]:
-    """The first repeat of the system's outputs of one record, by stage; of a stage of units the list of theirs."""
+def outputs_of_record(
+    store: Store, run: Run, cascade: Cascade, record: Record
+) -> tuple[dict[str, Output], dict[str, list[Output | None]]]:
+    """The first repeat of the system's outputs of one record, by stage; of a stage of units the list of theirs.
+
+    Then the outputs of each unit, in order, of the stages that are asked unit by unit; None for one that is not there.
+    """
     levels = Levels.of(cascade)
     outputs: dict[tuple[str, str], dict[str, Output]] = {}
+    of_units: dict[str, list[Output | None]] = {}
     for stage in cascade.names:
         path = levels.paths[stage]
         units = units_by(lists_of(SYSTEM, path, outputs, {}), levels, record, path)
         names = [unit_id(record.id, keys) for keys in units] if isinstance(units, list) else []
         asked = store.outputs(run.id, SYSTEM, stage, records=names) if names else ()
         outputs[str(SYSTEM), stage] = {output.record: output for output in asked if output.repeat == 0}
+        if path:
+            of_units[stage] = [outputs[str(SYSTEM), stage].get(name) for name in names]
     whole = with_lists(cascade, [record], outputs, {})
-    return {stage: of[record.id] for (_, stage), of in whole.items() if record.id in of}
+    return {stage: of[record.id] for (_, stage), of in whole.items() if record.id in of}, of_units
 
 
 def run_records(store: Store, run: Run, cascade: Cascade) -> list[Record]:
