@@ -101,3 +101,32 @@ def test_rarest_stages_beyond_the_most_are_counted(tmp_path: Path) -> None:
     assert len(imported.stages) == 32
     counts = {part.reason.split(":")[0]: part.count for part in imported.unmapped}
     assert counts["A cascade has at most 32 stages"] == 9
+
+
+@pytest.mark.parametrize(
+    ("right", "given", "score"),
+    [
+        ("ash elm oak yew", "ash oak elm yew", "exact"),
+        ("ash elm oak yew", "ash elm yew", "token_f1"),
+        ("Oak trees shed leaves.", "Leaves fall off oak trees.", "token_f1"),
+    ],
+    ids=["another order", "a word less", "prose"],
+)
+def test_answers_in_the_wrong_order_are_not_taken_for_right_ones(
+    tmp_path: Path, right: str, given: str, score: str
+) -> None:
+    # Sorted words: an F1 of words, which sees no order, would call all of these answers right.
+    made = [
+        {"id": f"t{n}", "input": f"Sort {n}", "steps": ["Look at the letters.", "Done."], "mistake_index": None,
+         "answer": f"{right if n < 4 else given} {n}", "target": f"{right} {n}"}
+        for n in range(20)
+    ]  # fmt: skip
+    imported = import_traces([write(tmp_path / "sorted.jsonl", *made)], tmp_path, name="sorted")
+    text = imported.cascade.read_text("utf-8")
+    assert f"outcome: {{score: answer.{score}}}" in text
+    assert ("16 have the words of the right answer in another order" in text) == (score == "exact")
+    with Workspace.open(tmp_path) as opened:
+        opened.runs.new(imported.cascade)
+        card = opened.runs.scorecard("sorted")
+    assert card is not None
+    assert (card.system.value == 0.2) == (score == "exact")

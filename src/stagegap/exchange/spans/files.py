@@ -104,7 +104,9 @@ def _taken_in(spool: Spool, folder: Path, name: str, formats: tuple[str, ...], l
         for opinion in trace.opinions:
             if opinion.by == "reference" and opinion.value is not None:
                 stage = survey.stages.get(case.stage_of.get(opinion.span, ""))
+                answers = {step.span.id: step.span.output for step in case.steps}
                 (stage or survey.whole).take(_stripped(opinion.value))
+                (stage or survey.whole).compare(answers.get(opinion.span) if stage else case.output, opinion.value)
             else:
                 survey.note_word(opinion.name, word_of(opinion))
     proposal = proposed(name, survey, leftovers) if old is None else old

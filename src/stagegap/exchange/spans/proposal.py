@@ -76,9 +76,10 @@ def proposed(name: str, survey: Survey, leftovers: Leftovers) -> Proposal:
     fields = [key for key, _ in survey.fields.most_common()]
     order.sort(key=lambda stage: stage.name == end)
     for place, stage in enumerate(order):
-        stages.append(_stage(stage, order[:place], fields))
+        stages.append(_in_order(_stage(stage, order[:place], fields), stage))
     if whole:
         stages.append(_whole(survey, stages, fields))
+    stages[-1] = _in_order(stages[-1], survey.whole)
     outcome = stages[-1].name
     last = stages[-1]
     if not any(_is_stage(source) for source in last.inputs.values()) and len(stages) > 1:
@@ -99,6 +100,14 @@ def proposed(name: str, survey: Survey, leftovers: Leftovers) -> Proposal:
         traces=survey.traces,
         words={name: sorted(words) for name, words in survey.words.items() if len(words) <= MOST_WORDS},
     )  # fmt: skip
+
+
+def _in_order(stage: ProposedStage, survey: StageSurvey) -> ProposedStage:
+    """The stage, compared as a whole where the order of its words is what was asked for: `token_f1` doesn't see it."""
+    if stage.type != "text" or not survey.has_order:
+        return stage
+    seen = f"{survey.reordered:,} have the words of the right answer in another order"
+    return replace(stage, score="exact", why={**stage.why, "type": f"{stage.why['type']}; {seen}"})
 
 
 def _why_outcome(outcome: str, survey: Survey, *, whole: bool) -> str:

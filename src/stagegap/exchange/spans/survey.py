@@ -54,6 +54,10 @@ class StageSurvey:
     ends: int = 0
     """Traces whose output is this stage's answer."""
     has_inputs: int = 0
+    differing: int = 0
+    """Answers in a text that are not the one that is held to be right."""
+    reordered: int = 0
+    """Of these, answers with just its words in another order."""
 
     def note(self, steps: Sequence[Step], *, place: float) -> None:
         """Take the attempts of one trace into account."""
@@ -94,6 +98,17 @@ class StageSurvey:
                 self.has_many = len(self.values) > MOST_VALUES
         elif isinstance(value, Mapping):
             self.keys.update(list(value)[:30])
+
+    def compare(self, answer: Json, right: Json) -> None:
+        """Take into account how an answer differs from the one that is held to be right."""
+        if isinstance(answer, str) and isinstance(right, str) and answer.split() != right.split():
+            self.differing += 1
+            self.reordered += sorted(answer.split()) == sorted(right.split())
+
+    @property
+    def has_order(self) -> bool:
+        """The order of words is what was asked for: prose hardly ever differs from a right answer in nothing else."""
+        return self.reordered >= max(3, self.differing / 10)
 
     @property
     def kind(self) -> SpanKind:
