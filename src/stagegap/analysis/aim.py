@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -131,17 +131,15 @@ def aim_view(
     every stage, each with its upper limits.
     """
     seen = part_of(evidence, held_out=False)
-    rows = [_row(seen, stage, attempts) for stage in seen.cascade.names if stage in seen.cascade.leading]
-    rows.sort(key=lambda row: -row.worth if row.gain.is_measured else math.inf)
-    measured = [row for row in rows if row.gain.is_measured]
-    is_over = bool(measured) and all(row.gain.is_measured and row.most < worth for row in rows)
-    stage = measured[0].stage if measured and measured[0].worth > 0 and not is_over else ""
+    rows = ranked(_row(seen, stage, attempts) for stage in seen.cascade.names if stage in seen.cascade.leading)
+    is_over = no_more(rows, worth)
+    stage = rows[0].stage if rows[0].worth > 0 and not is_over else ""
     view = AimView(
         cascade=evidence.cascade.name,
         run=evidence.run,
         noun=evidence.cascade.noun,
         outcome_name=outcome_name,
-        rows=tuple(rows),
+        rows=rows,
         stage=stage,
         n=len(seen.records),
         held_out=len(evidence.records) - len(seen.records),
@@ -151,6 +149,16 @@ def aim_view(
         headline="",
     )
     return replace(view, headline=_headline(view, worth))
+
+
+def ranked(rows: Iterable[AimRow]) -> tuple[AimRow, ...]:
+    """Rows by gain x chance, the largest first; those without a gain come last."""
+    return tuple(sorted(rows, key=lambda row: -row.worth if row.gain.is_measured else math.inf))
+
+
+def no_more(rows: Sequence[AimRow], worth: float) -> bool:
+    """True where gain x chance is below what is worth a change at every stage, by the upper ends of both."""
+    return all(row.gain.is_measured and row.most < worth for row in rows)
 
 
 def _row(seen: ev.Evidence, stage: str, attempts: Sequence[Attempted]) -> AimRow:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.aim import AimRow, AimView, Attempted, aim_view, messages, part_of
+from stagegap.analysis.aim import AimRow, AimView, Attempted, aim_view, messages, no_more, part_of, ranked
 from stagegap.analysis.changed import cell_outcomes
 from stagegap.analysis.failures import shown_output
 from stagegap.analysis.scorecard import outcome_name
@@ -141,8 +141,7 @@ class Optimiser:
     @property
     def rows(self) -> tuple[AimRow, ...]:
         """The stages with a prompt by gain x chance, what was tried meanwhile counted; unmeasured gains come last."""
-        rows = [row for row in self._rows.values() if row.stage in self.seed]
-        return tuple(sorted(rows, key=lambda row: -row.worth if row.gain.is_measured else math.inf))
+        return ranked(row for row in self._rows.values() if row.stage in self.seed)
 
     def evaluate(self, batch: list[str], candidate: dict[str, str], capture_traces: bool = False) -> Evaluated:
         """Run a candidate on some records. A text that is no template scores 0, for there is no answer to be had.
@@ -202,7 +201,7 @@ class Optimiser:
     @property
     def is_over(self) -> bool:
         """True where gain x chance is below what is worth a change at every stage."""
-        return all(row.gain.is_measured and row.most < self._worth for row in self.rows)
+        return no_more(self.rows, self._worth)
 
     def _count(self, candidate: Mapping[str, str], total: float, n: int) -> None:
         """Count an evaluation of what the selector asked for, where it is one."""

@@ -1,0 +1,226 @@
+"""Is the stage that `aim` names the one to work on, what is reached by it, and is stop said too early?
+
+Cascades whose true outcome is known by enumeration; a change mends a share of what a stage gets wrong with a known
+chance, and else the stage answers anew as well as before. A change is kept where the measured mean rises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from planted import CHAIN, DIAMOND, Luck, Planted
+from stagegap.analysis.aim import LEVEL, WORTH_A_CHANGE, AimRow, no_more, ranked
+from stagegap.stats.intervals import wilson_of
+from stagegap.stats.paired import shift_interval
+from stagegap.stats.spread import Clusters
+
+Policy = Literal["aim", "turns", "random", "best"]
+
+SEEDS = 100
+STEPS = 12
+MENDS = 0.4
+"""Share of what a stage gets wrong that a change mends which helps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    title: str
+    start: Planted
+    chance: Mapping[str, float] = field(default_factory=dict)
+    """That a change of a stage helps; 1/2 unless given."""
+    n: int = 200
+    """Records that may be seen."""
+    is_better: bool = True
+    """Aiming is expected to reach more than taking turns."""
+
+    def helps(self, stage: str) -> float:
+        return self.chance.get(stage, 0.5)
+
+
+def chain(*skills: float) -> Planted:
+    return Planted(shape=CHAIN[len(skills)], skill=dict(zip("ABCDEF", skills, strict=False)))
+
+
+WORLDS = (
+    World(title="10, 24 and 12 points", start=chain(0.9, 0.7, 0.85)),
+    World(title="the same, 60 records", start=chain(0.9, 0.7, 0.85), n=60),
+    World(title="the same, the worst stage hardly mends (5%)", start=chain(0.9, 0.7, 0.85),
+          chance={"B": 0.05}, is_better=False),
+    World(title="the same, the worst stage hardly mends, 1,000 records", start=chain(0.9, 0.7, 0.85),
+          chance={"B": 0.05}, n=1000, is_better=False),
+    World(title="first and last equally bad", start=chain(0.7, 0.95, 0.7)),
+    World(title="all three equal", start=chain(0.8, 0.8, 0.8), is_better=False),
+    World(title="five stages, one worst", start=chain(0.95, 0.9, 0.75, 0.95, 0.93)),
+    World(title="two branches, the one worse",
+          start=Planted(shape=DIAMOND, skill={"A": 0.95, "B": 0.92, "C": 0.72, "D": 0.9})),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk:
+    first: bool
+    """The first pick has the largest true expected gain."""
+    right: float
+    """Share of all picks that have."""
+    points: float
+    """By which the true outcome is higher in the end."""
+    early: bool
+    """Stop was called while gain x chance was truly worth a change somewhere."""
+
+
+def rows(now: Planted, luck: Luck, tried: Mapping[str, int], rose: Mapping[str, int]) -> tuple[AimRow, ...]:
+    n = len(luck[now.names[0]])
+    cascade, end = now.cascade(), now.names[-1]
+    units = Clusters(codes=np.arange(n), count=n)
+
+    def row(stage: str) -> AimRow:
+        before = tuple(cascade.ancestors(stage))
+        gained = now.right(luck, (*before, stage))[end] * 1.0 - now.right(luck, before)[end]
+        return AimRow(
+            stage=stage, gain=shift_interval(gained, units, level=LEVEL), tried=tried[stage], rose=rose[stage]
+        )
+
+    return ranked(row(stage) for stage in now.names)
+
+
+def worth(now: Planted, world: World) -> float:
+    """The largest true gain x chance."""
+    cascade = now.cascade()
+    return max(
+        (now.expected((*cascade.ancestors(s), s)) - now.expected(tuple(cascade.ancestors(s)))) * world.helps(s)
+        for s in now.names
+    )
+
+
+def better(now: Planted, stage: str) -> Planted:
+    skill = now.skill[stage]
+    return replace(now, skill={**now.skill, stage: skill + MENDS * (1 - skill)})
+
+
+def walk(world: World, policy: Policy, seed: int) -> Walk:
+    rng, whims = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+    now = world.start
+    luck = now.luck(world.n, rng)
+    tried, rose = dict.fromkeys(now.names, 0), dict.fromkeys(now.names, 0)
+    right: list[bool] = []
+    early = False
+    for step in range(STEPS):
+        truth = {s: world.helps(s) * (better(now, s).expected(()) - now.expected(())) for s in now.names}
+        match policy:
+            case "aim":
+                order = rows(now, luck, tried, rose)
+                early |= no_more(order, WORTH_A_CHANGE) and worth(now, world) >= WORTH_A_CHANGE
+                pick = order[0].stage
+            case "turns":
+                pick = now.names[step % len(now.names)]
+            case "random":
+                pick = str(whims.choice(now.names))
+            case "best":
+                pick = max(truth, key=truth.__getitem__)
+        right.append(truth[pick] >= max(truth.values()) - 1e-9)
+        new = better(now, pick) if rng.random() < world.helps(pick) else now
+        anew = {**luck, pick: rng.random(world.n)}
+        end = now.names[-1]
+        has_risen = bool(new.right(anew, ())[end].mean() > now.right(luck, ())[end].mean())
+        tried[pick] += 1
+        rose[pick] += has_risen
+        if has_risen:
+            now, luck = new, anew
+    points = 100 * (now.expected(()) - world.start.expected(()))
+    return Walk(first=right[0], right=float(np.mean(right)), points=points, early=early)
+
+
+def mean_and_half(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and half of its 95% interval."""
+    return float(np.mean(values)), 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    title: str
+    gains: tuple[float, ...]
+    """Of each stage, as a share: the chance that references there turn a record right."""
+    chance: float
+    """That a change helps."""
+    tried: int
+    """Changes of each stage."""
+    n: int
+
+    @property
+    def is_right(self) -> bool:
+        return max(self.gains) * self.chance < WORTH_A_CHANGE - 1e-9
+
+    def stopped(self, simulations: int) -> float:
+        """How often stop is called."""
+        rng = np.random.default_rng(20)
+        units = Clusters(codes=np.arange(self.n), count=self.n)
+        count = 0
+        for _ in range(simulations):
+            drawn = [
+                AimRow(
+                    stage=str(place),
+                    gain=shift_interval((rng.random(self.n) < gain) * 1.0, units, level=LEVEL),
+                    tried=self.tried,
+                    rose=int(rng.binomial(self.tried, self.chance)),
+                )
+                for place, gain in enumerate(self.gains)
+            ]
+            count += no_more(drawn, WORTH_A_CHANGE)
+        return count / simulations
+
+
+STOPS = (
+    Stop(title="one stage has 2 points, half of the changes help", gains=(0.02, 0, 0), chance=0.5, tried=10, n=400),
+    Stop(title="the same, 2,000 records and 40 tries", gains=(0.02, 0, 0), chance=0.5, tried=40, n=2000),
+    Stop(title="10 points, one change in ten helps", gains=(0.1, 0, 0), chance=0.1, tried=20, n=400),
+    Stop(title="10 points, one change in ten helps", gains=(0.1, 0, 0), chance=0.1, tried=60, n=400),
+    Stop(title="1 point, every change helps", gains=(0.01, 0, 0), chance=1, tried=10, n=400),
+    Stop(title="each of three has 2 points, half help", gains=(0.02, 0.02, 0.02), chance=0.5, tried=10, n=400),
+    Stop(title="nothing to be had, nothing tried", gains=(0, 0, 0), chance=0.5, tried=0, n=200),
+    Stop(title="nothing to be had, nothing tried", gains=(0, 0, 0), chance=0.5, tried=0, n=400),
+    Stop(title="half a point at each, half help", gains=(0.005, 0.005, 0.005), chance=0.5, tried=10, n=400),
+    Stop(title="half a point at each, half help", gains=(0.005, 0.005, 0.005), chance=0.5, tried=10, n=2000),
+    Stop(title="10 points, no change helps", gains=(0.1, 0, 0), chance=0, tried=20, n=400),
+    Stop(title="10 points, no change helps", gains=(0.1, 0, 0), chance=0, tried=60, n=400),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.title)
+def test_aiming_reaches_more_than_taking_turns_unless_all_are_alike_or_the_worst_stage_hardly_mends(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policies: tuple[Policy, ...] = ("aim", "turns", "random", "best")
+    walks = {policy: [walk(world, policy, seed) for seed in range(SEEDS)] for policy in policies}
+    points = {policy: np.array([w.points for w in walks[policy]]) for policy in policies}
+    units = Clusters(codes=np.arange(SEEDS), count=SEEDS)
+    first = wilson_of(np.array([w.first for w in walks["aim"]], dtype=np.float64), units).times(100)
+    more, half = mean_and_half((points["aim"] - points["turns"]).tolist())
+    cells = [
+        world.title,
+        f"{world.n:,}",
+        f"{first.value:.0f}% ({first.low:.0f} to {first.high:.0f})",
+        ", ".join(f"{100 * np.mean([w.right for w in walks[policy]]):.0f}%" for policy in policies[:3]),
+        *("{:.1f} ± {:.1f}".format(*mean_and_half(points[policy].tolist())) for policy in policies),
+        f"{more:+.1f} ± {half:.1f}",
+        "{:+.1f} ± {:.1f}".format(*mean_and_half((points["aim"] - points["random"]).tolist())),
+        str(sum(w.early for w in walks["aim"])),
+    ]
+    with capsys.disabled():
+        print(f"| {' | '.join(cells)} |")  # noqa: T201  # the form of the table in docs/method-changes.md
+    assert more - half > 0 or not world.is_better
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", STOPS, ids=lambda stop: f"{stop.title}, {stop.n}, {stop.tried}")
+def test_stop_is_said_too_early_in_at_most_one_case_in_twenty(stop: Stop, capsys: pytest.CaptureFixture[str]) -> None:
+    share = stop.stopped(2000)
+    cells = (stop.title, f"{stop.n:,}", str(stop.tried), "right" if stop.is_right else "early", f"{100 * share:.1f}%")
+    with capsys.disabled():
+        print(f"| {' | '.join(cells)} |")  # noqa: T201  # as above
+    assert stop.is_right or share <= 0.05
