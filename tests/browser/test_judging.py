@@ -50,6 +50,7 @@ def test_answers_are_judged_by_keys_only_and_blind(
 ) -> None:
     queue, frames = drawn(project, mode), list[bytes]()
     page = opened(serve(is_real=True), open_page, queue, frames)
+    expect(page.get_by_role("heading", name="How good are these answers at reply?")).to_be_visible()
     expect(page.get_by_text("who gave which answer is hidden")).to_be_visible()
     for _ in range(6):
         for key in keys:

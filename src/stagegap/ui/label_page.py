@@ -280,8 +280,11 @@ def draw(workspace: Workspace) -> None:
     head, right = streamlit.columns([3.6, 1.2], vertical_alignment="center")
     with head, streamlit.container(horizontal=True, vertical_alignment="center", gap="medium"):
         elements.switch("Stage", "stage", list(stages), stage)
-        is_verdict = _purpose(workspace, cascade) == "verdict"
-        elements.question(f"Is what the system answered at {stage} right?" if is_verdict else stages[stage].question)
+        of_answers = {
+            "judge": f"How good are these answers at {stage}?",
+            "verdict": f"Is what the system answered at {stage} right?",
+        }
+        elements.question(of_answers.get(_purpose(workspace, cascade), stages[stage].question))
     with right, streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         if who is not None:
             identity.annotator()
