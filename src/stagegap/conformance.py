@@ -28,8 +28,7 @@ from stagegap.oddities.card import Detector
 from stagegap.plugins import DETECTORS, LABELS, METRICS, STAGES, TRACES, Plugin, added, names_added
 from stagegap.spec.outputs import default_for
 from stagegap.stages.kinds import StageKind
-from stagegap.workspace import Workspace
-from stagegap.workspace.exchange import Foreign
+from stagegap.workspace import Foreign, Workspace
 
 T = TypeVar("T")
 CUTS = 9

@@ -18,8 +18,7 @@ from stagegap.analysis.variants import VariantsView
 from stagegap.errors import NotFound, RunStopped
 from stagegap.model.run import RunStatus
 from stagegap.runner import Budget, RunOptions, Silent
-from stagegap.workspace import Past, Workspace
-from stagegap.workspace.foundation import aside
+from stagegap.workspace import Past, Workspace, aside
 
 if TYPE_CHECKING:
     from stagegap.analysis.agree import AgreeView
@@ -50,8 +49,7 @@ if TYPE_CHECKING:
     from stagegap.oddities.screen import Noticing
     from stagegap.people.roster import Roster
     from stagegap.tables.table import Row, Sheet
-    from stagegap.workspace import Attribution, Checked, Gate, ImportReport, Past
-    from stagegap.workspace.aim import Optimiser
+    from stagegap.workspace import Attribution, Checked, Gate, ImportReport, Optimiser, Past
 
 
 View = TypeVar("View")

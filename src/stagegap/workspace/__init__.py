@@ -17,11 +17,12 @@ from stagegap.workspace.foundation import STORE, WATCHED, CascadeFiles, Foundati
 from stagegap.workspace.runs import Runs
 
 if TYPE_CHECKING:
+    from stagegap.workspace.aim import Optimiser
     from stagegap.workspace.attribution import Attribution
     from stagegap.workspace.comparison import on_shared_records
     from stagegap.workspace.exchange import Foreign, ImportReport
     from stagegap.workspace.failures import Failures, OwnTally
-    from stagegap.workspace.foundation import write_demo, write_starter
+    from stagegap.workspace.foundation import aside, write_demo, write_starter
     from stagegap.workspace.gate import Case, Checked, Gate, NotAsked, Wanted, case_names, cases, one_run, wanted
     from stagegap.workspace.labels import GuidelineChange, Labels, LabelStage, Onward
     from stagegap.workspace.oddities import Oddities, printed_scores, rated
@@ -45,6 +46,7 @@ __all__ = [
     "NotAsked",
     "Oddities",
     "Onward",
+    "Optimiser",
     "OwnTally",
     "Past",
     "People",
@@ -56,6 +58,7 @@ __all__ = [
     "Settling",
     "Wanted",
     "Workspace",
+    "aside",
     "case_names",
     "cases",
     "on_shared_records",
@@ -68,6 +71,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "stagegap.workspace.aim": ("Optimiser",),
     "stagegap.workspace.attribution": ("Attribution",),
     "stagegap.workspace.comparison": ("on_shared_records",),
     "stagegap.workspace.exchange": (
@@ -78,7 +82,7 @@ _HOMES = {
         "Failures",
         "OwnTally",
     ),
-    "stagegap.workspace.foundation": ("write_demo", "write_starter"),
+    "stagegap.workspace.foundation": ("aside", "write_demo", "write_starter"),
     "stagegap.workspace.gate": (
         "Case",
         "Checked",
