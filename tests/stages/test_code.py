@@ -191,3 +191,19 @@ def test_imports_may_lead_through_any_number_of_files(tmp_path: Path) -> None:
     write(tmp_path / "part_400.py", "")
     stages = write(tmp_path / "stages.py", "import part_0\n")
     assert len(code_of(stages).files) == 401
+
+
+def test_packages_that_pip_put_into_a_folder_of_their_own_count_with_their_version(project: Path) -> None:
+    folder = project.parent / "vendored"
+    write(folder / "stagegap_vendored" / "__init__.py", "")
+    write(folder / "beside.py", "")
+    info = folder / "stagegap_vendored-1.0.dist-info"
+    write(info / "METADATA", "Name: stagegap_vendored\nVersion: 1.0\n")
+    write(info / "RECORD", "stagegap_vendored/__init__.py,,\n")
+    stages = write(project / "stages.py", "import stagegap_vendored, beside")
+    sys.path.insert(0, str(folder))
+    try:
+        code = code_of(stages)
+    finally:
+        sys.path.remove(str(folder))
+    assert (code.packages, code.files) == ({"stagegap_vendored": "1.0"}, (folder / "beside.py",))

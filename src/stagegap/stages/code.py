@@ -431,7 +431,17 @@ def _known(top: str) -> ModuleSpec | None:
 
 def _is_installed(spec: ModuleSpec) -> bool:
     places = [spec.origin] if spec.origin else list(spec.submodule_search_locations or ())
-    return any(part in INSTALLED for place in places for part in Path(place).parts)
+    if any(part in INSTALLED for place in places for part in Path(place).parts):
+        return True
+    homes = {Path(place).parents[spec.submodule_search_locations is not None and bool(spec.origin)] for place in places}
+    return any(spec.name in _tops(home) for home in homes)
+
+
+@lru_cache(maxsize=64)
+def _tops(folder: Path) -> frozenset[str]:
+    """What is imported of the packages that lie in a folder with their lists of files, as `pip --target` leaves it."""
+    lists = (package.files or () for package in metadata.distributions(path=[str(folder)]))
+    return frozenset(file.parts[0].partition(".")[0] for files in lists for file in files)
 
 
 @lru_cache(maxsize=1_024)
