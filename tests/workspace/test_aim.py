@@ -160,7 +160,8 @@ def test_it_is_asked_for_in_the_terminal_as_any_other_view(
     monkeypatch.chdir(folder)
     shown = stagegap("show", "aim", "--run", "v1").out
     assert "An optimiser should work on reply" in shown
-    assert stagegap("show", "aim", "--run", "v1", "--json").json["stage"] == "reply"
+    as_json = stagegap("show", "aim", "--run", "v1", "--json").json
+    assert (as_json["stage"], as_json["is_over"]) == ("reply", False)
     assert "held-out orders" in stagegap("compare", "v1", "v3", "--held-out").out
 
 

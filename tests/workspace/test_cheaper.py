@@ -196,6 +196,7 @@ def test_terminal_and_notebook_say_the_same(folder: Path, stagegap: Command, mon
     printed = stagegap(*names)
     assert printed.code == 0
     assert "Next:  stagegap compare v1 v4   or   stagegap show changed v1 v4" in printed.out
+    assert set(stagegap(*names, "--json").json["together"]) == {"v2", "v4"}
     with open_project(folder) as project:
         shown = project.cheaper("v2", "v4", base="v1")
         assert f"{shown.headline}." in printed.out
