@@ -111,3 +111,10 @@ def test_the_command_reads_a_file_of_marks(once: Copied, stagegap: Command, tmp_
     assert (printed.code, printed.error) == (0, "")
     assert "Causes that were marked in v1 of first" in printed.out
     assert "6 questions marked by 1 annotator" in printed.out or "6 records marked by 1 annotator" in printed.out
+
+
+def test_marks_that_name_no_stages_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "marks.jsonl"
+    path.write_text('{"record": 1, "annotator": "a", "faults": 3, "root_cause": null}\n')
+    with pytest.raises(InputError, match=r"marks\.jsonl:1: The field 'faults' names stages, found 3\."):
+        read_marks(path, ("A", "B"))

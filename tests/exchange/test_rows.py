@@ -75,6 +75,14 @@ def test_parquet_cells_become_json(tmp_path: Path) -> None:
         ("a.json", "[1]", "a.json:1: A JSON object was expected, found 1."),
         ("a.json", "[{}", "a.json: This is no JSON: Expecting ',' delimiter at column 4."),
         ("a.json", '{"a": [1], "b": []}', "a.json: Its columns have 1, 0 entries: one row each."),
+        *(
+            (
+                "a.json",
+                f'{{"columns": {names}, "data": [[1, 2]]}}',
+                "a.json: Its columns have one name each, and every row of its data one cell for each of them.",
+            )
+            for names in ('["a"]', '["a", "a"]')
+        ),
         (
             "a.json",
             '{"a": 1}',
