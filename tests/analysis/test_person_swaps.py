@@ -183,7 +183,7 @@ def test_a_change_is_in_points_whatever_its_column_is_called():
     assert {row["figure"] for row in changes} >= {"total", "alone", "shapley", "banzhaf", "interaction with B"}
     for row in changes:
         assert row["unit"] == "points"
-        assert f"<td>{points(row['estimate'])} ({between(row['low'], row['high'])})</td>" in drawn
+        assert f">{points(row['estimate'])} ({between(row['low'], row['high'])})</td>" in drawn
     assert "<td>0." not in drawn
 
 

@@ -133,7 +133,7 @@ def test_outcomes_beside_the_headline_are_read_and_checked(folder: Folder, probl
     assert problems(
         BASE + "outcomes: [{score: rout.accuracy}, {score: draft.fact_recall}, {good: x}, {score: route}]\n"
     ) == [
-        "25: the key outcomes.2.score is missing. STAGE.METRIC, the metric being one of the stage's scores.",
+        "25: the key outcomes.2.score is missing. STAGE.METRIC, the metric being one of the stage's scores; or STAGE.rating@CRITERION.",
         "25: outcomes.2.good can't be 'x'. Write \">= 0.8\".",
         "25: the outcome names the unknown stage 'rout'. Did you mean route?",
         "25: 'route' names no score. Write STAGE.METRIC.",

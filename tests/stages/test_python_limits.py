@@ -25,9 +25,9 @@ MakeStage = Callable[..., Stage]
 
 @pytest.fixture
 def quick(tmp_path: Path, make_stage: MakeStage) -> Callable[..., BatchStage]:
-    """A python stage whose calls may take a fifth of a second."""
+    """A python stage; where nothing is to be late, its calls have the time that a busy machine takes."""
 
-    def make(code: str, output: OutputType = TEXT, *, timeout_s: float = 0.2, **parameters: str) -> BatchStage:
+    def make(code: str, output: OutputType = TEXT, *, timeout_s: float = 30.0, **parameters: str) -> BatchStage:
         (tmp_path / "stages.py").write_text(code)
         stage = make_stage("python", output, function="stages.py:draft", **parameters)
         return build(replace(stage, timeout_s=timeout_s), folder=tmp_path, corpora={}, environment={})  # type: ignore[return-value]
@@ -39,7 +39,9 @@ def ask(stage: BatchStage, *texts: str) -> list[Reply]:
     return list(stage.answer_batch([{"text": text} for text in texts]))
 
 
-LATE = "draft gave no answer within 0.2 s"
+SOON = 1.0
+"""Seconds after which a call is late, and within which a busy machine answers the calls beside it."""
+LATE = "draft gave no answer within 1 s"
 
 
 def test_python_code_that_never_ends_is_stopped_and_the_others_are_answered(quick: Callable[..., BatchStage]) -> None:
@@ -47,7 +49,7 @@ def test_python_code_that_never_ends_is_stopped_and_the_others_are_answered(quic
         "def draft(text):\n    while text == 'b':\n        try: pass\n        except Exception: pass\n    return text"
     )
     before = threading.active_count()
-    a, b, c = ask(quick(code), "a", "b", "c")
+    a, b, c = ask(quick(code, timeout_s=SOON), "a", "b", "c")
     assert (a.value, c.value) == ("a", "c")
     assert (b.status, b.error, b.is_reusable) == (Status.INFRASTRUCTURE, LATE, False)
     assert threading.active_count() <= before + 1
@@ -61,20 +63,20 @@ def draft(text):
     if text == "b": GATE.wait(60)
     return text
 """
-    stage = quick(code)
+    stage = quick(code, timeout_s=SOON)
     assert [reply.error for reply in ask(stage, "a", "b", "c")] == ["", LATE, ""]
     assert ask(stage, "d") == [Reply(value="d")]
 
 
 def test_a_batch_that_takes_too_long_is_halved(quick: Callable[..., BatchStage]) -> None:
     code = "import stagegap\n@stagegap.batch\ndef draft(text):\n    while 'b' in text: pass\n    return text"
-    replies = ask(quick(code), "a", "b", "c", "d")
+    replies = ask(quick(code, timeout_s=SOON), "a", "b", "c", "d")
     assert [reply.value for reply in replies] == ["a", None, "c", "d"]
     assert replies[1].error == LATE
 
 
 def test_an_async_function_that_never_ends_is_stopped(quick: Callable[..., AsyncStage]) -> None:
-    stage = quick("import asyncio\nasync def draft(text):\n    await asyncio.Event().wait()")
+    stage = quick("import asyncio\nasync def draft(text):\n    await asyncio.Event().wait()", timeout_s=SOON)
     reply = asyncio.run(stage.answer({"text": "a"}))
     assert (reply.status, reply.error) == (Status.INFRASTRUCTURE, LATE)
 
@@ -90,7 +92,7 @@ async def draft(text):
     except asyncio.CancelledError:
         return "as if nothing had been"
 """
-    assert asyncio.run(quick(code).answer({"text": "a"})).error == LATE
+    assert asyncio.run(quick(code, timeout_s=SOON).answer({"text": "a"})).error == LATE
 
 
 async def all_of(stage: AsyncStage, *texts: str) -> list[Reply]:
@@ -113,10 +115,10 @@ def test_an_async_function_that_blocks_is_late_and_those_beside_it_are_answered(
         + odd
         + ("\n    await asyncio.sleep(0.01)\n    return text")
     )
-    a, b, c = asyncio.run(all_of(quick(code, timeout_s=1.0), "a", "b", "c"))  # what a busy machine stalls is less
+    a, b, c = asyncio.run(all_of(quick(code, timeout_s=3.0), "a", "b", "c"))
     assert (a.value, c.value) == ("a", "c")
     assert b.status is Status.INFRASTRUCTURE
-    assert "1 s" in b.error
+    assert "3 s" in b.error
 
 
 @pytest.mark.parametrize(

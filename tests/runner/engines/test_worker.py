@@ -46,8 +46,9 @@ def test_each_reply_has_its_own_time(recipe: Callable[..., Recipe]) -> None:
 def test_a_slow_call_is_reported_when_it_is_answered_and_fast_ones_together(recipe: Callable[..., Recipe]) -> None:
     slow = parts(recipe("slow"), Chunk(3, "slow", CHUNK.inputs * 2, most=256))
     assert [len(part.replies) for part in slow] == [1, 1, 1, 1]
-    fast = parts(recipe("upper"), Chunk(3, "upper", CHUNK.inputs * 20, most=256))
-    assert [len(part.replies) for part in fast] == [1, 39]
+    fast = [len(p.replies) for p in parts(recipe("upper"), Chunk(3, "upper", CHUNK.inputs * 20, most=256))]
+    assert (fast[0], sum(fast)) == (1, 40)
+    assert len(fast) < 10, "a machine that stalls in between sends what is there"
 
 
 def test_a_stage_that_takes_lists_gets_its_batches(recipe: Callable[..., Recipe]) -> None:
