@@ -80,7 +80,7 @@ def rows(now: Planted, luck: Luck, tried: Mapping[str, int], rose: Mapping[str, 
 
     def row(stage: str) -> AimRow:
         before = tuple(cascade.ancestors(stage))
-        gained = now.right(luck, (*before, stage))[end] * 1.0 - now.right(luck, before)[end]
+        gained = now.right(luck, (*before, stage))[end].astype(np.float64) - now.right(luck, before)[end]
         return AimRow(
             stage=stage, gain=shift_interval(gained, units, level=LEVEL), tried=tried[stage], rose=rose[stage]
         )
@@ -164,7 +164,7 @@ class Stop:
             drawn = [
                 AimRow(
                     stage=str(place),
-                    gain=shift_interval((rng.random(self.n) < gain) * 1.0, units, level=LEVEL),
+                    gain=shift_interval((rng.random(self.n) < gain).astype(np.float64), units, level=LEVEL),
                     tried=self.tried,
                     rose=int(rng.binomial(self.tried, self.chance)),
                 )

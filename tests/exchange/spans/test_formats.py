@@ -264,18 +264,21 @@ def _console(own: str, parent: str | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("row", "held"),
+    ("row", "held", "judged"),
     [
-        (_weave, lambda rows: "\n".join(map(json.dumps, rows))),
-        (_braintrust, json.dumps),
-        (_opik, lambda rows: json.dumps({"content": rows, "total": 2})),
-        (_zipkin, json.dumps),
-        (_jaeger, lambda rows: json.dumps({"data": [{"traceID": "t1", "spans": rows, "processes": {}}]})),
-        (_console, lambda rows: "\n".join(json.dumps(row, indent=4) for row in rows)),
+        (_weave, lambda rows: "\n".join(map(json.dumps, rows)), 0),
+        (_braintrust, json.dumps, 2),
+        (_opik, lambda rows: json.dumps({"content": rows, "total": 2}), 1),
+        (_zipkin, json.dumps, 0),
+        (_jaeger, lambda rows: json.dumps({"data": [{"traceID": "t1", "spans": rows, "processes": {}}]}), 0),
+        (_console, lambda rows: "\n".join(json.dumps(row, indent=4) for row in rows), 0),
     ],
 )
 def test_spans_of_programs_without_a_format_of_their_own_are_one_trace(
-    tmp_path: Path, row: Callable[[str, str | None], dict[str, Any]], held: Callable[[list[dict[str, Any]]], str]
+    tmp_path: Path,
+    row: Callable[[str, str | None], dict[str, Any]],
+    held: Callable[[list[dict[str, Any]]], str],
+    judged: int,
 ) -> None:
     (tmp_path / "a.json").write_text(held([row("shop", None), row("draft", "shop")]))
     imported = import_traces([tmp_path / "a.json"], tmp_path, name="x")
@@ -285,7 +288,7 @@ def test_spans_of_programs_without_a_format_of_their_own_are_one_trace(
     [output] = rows(tmp_path / f"data/x/{stage.name}.jsonl")
     assert output["value"] == "Yes"
     assert "Tea?" in (tmp_path / "data/x/records.jsonl").read_text()
-    assert imported.references + imported.ratings == {_braintrust: 2, _opik: 1}.get(row, 0)
+    assert imported.references + imported.ratings == judged
 
 
 LF_ROW = {"id": "o1", "trace_id": "t1", "type": "GENERATION", "start_time": "2024-01-02 03:04:05.000", "end_time": None,
