@@ -338,7 +338,7 @@ def _first(text: str) -> str:
 
 def _instance(folder: Path) -> duckdb.DuckDBPyConnection:
     """Open the in-memory instance that files are attached to; it fetches nothing from the network."""
-    instance = duckdb.connect(
+    return duckdb.connect(
         config={
             "threads": 2,
             "memory_limit": "512MB",
@@ -347,5 +347,3 @@ def _instance(folder: Path) -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
         }
     )
-    instance.execute("SET enable_progress_bar = false")  # in a notebook and `python -c` DuckDB draws on standard output
-    return instance
