@@ -10,10 +10,12 @@ from pathlib import Path
 from statistics import median
 
 from odd_noticing import planted_screen
+from stagegap.analysis.codes import CodesView
 from stagegap.analysis.need import NextLabels
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Document, Kind, OutputType, Source, Stage
+from stagegap.model.estimate import unmeasured
 from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
 from stagegap.model.record import Json
 from stagegap.model.run import LiveRun, Run, RunStatus
@@ -201,6 +203,31 @@ WARMUP = [
 SIZE = 120
 
 
+@dataclass(frozen=True)
+class FakeAttribution:
+    """A run that nobody has read."""
+
+    cascade: str
+    run: str
+
+    def codes(self) -> CodesView:
+        return CodesView(
+            cascade=self.cascade,
+            run=self.run,
+            noun="mail",
+            version=0,
+            readers=(),
+            n=0,
+            looked_up=0,
+            failing=unmeasured("nobody read one"),
+            uncoded=0,
+            rows=(),
+            runs=(),
+            unseen=(),
+            agreement=(),
+        )
+
+
 class FakePast:
     """No run goes on in this process."""
 
@@ -253,6 +280,9 @@ class FakeWorkspace:
             )
             for name, status in listed
         ]
+
+    def attribution(self, cascade: str, run: str) -> FakeAttribution:
+        return FakeAttribution(cascade, run)
 
     def kept_scorecard(self, cascade: str, run: str | None) -> Kept[Scorecard] | None:
         return Kept(view=self.shown, is_old=self.stale > 0, labels=0) if self.shown else None
