@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stagegap.analysis.evidence import known_outputs
+from stagegap.analysis.recorded import known_outputs
 from stagegap.model.answer import Answer, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 

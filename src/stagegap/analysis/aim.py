@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import shown_output, shown_reference, shown_value
-from stagegap.analysis.gains import has_outcome
 from stagegap.analysis.slices import Neighbour, Texts
-from stagegap.attribution.swaps import closed_cell, swap_cell
+from stagegap.attribution.swaps import swap_cell
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Source
 from stagegap.model.estimate import Estimate, unmeasured
@@ -131,7 +130,7 @@ def aim_view(
     every stage, each with its upper limits.
     """
     seen = part_of(evidence, held_out=False)
-    rows = ranked(_row(seen, stage, attempts) for stage in seen.cascade.names if stage in seen.cascade.leading)
+    rows = aim_rows(seen, attempts)
     is_over = no_more(rows, worth)
     stage = rows[0].stage if rows[0].worth > 0 and not is_over else ""
     view = AimView(
@@ -149,6 +148,11 @@ def aim_view(
         headline="",
     )
     return replace(view, headline=_headline(view, worth))
+
+
+def aim_rows(seen: ev.Evidence, attempts: Sequence[Attempted]) -> tuple[AimRow, ...]:
+    """What is to be had at each stage that leads to the outcome, on the records that an optimiser may see."""
+    return ranked(_row(seen, stage, attempts) for stage in seen.cascade.names if stage in seen.cascade.leading)
 
 
 def ranked(rows: Iterable[AimRow]) -> tuple[AimRow, ...]:
@@ -178,12 +182,10 @@ def _gain(seen: ev.Evidence, stage: str) -> Estimate:
 
 def _gained(seen: ev.Evidence, stage: str) -> Floats | None:
     """What references at a stage add, by record, to those at all that it depends on; None where no run says."""
-    before = seen.cascade.ancestors(stage)
-    cells = [swap_cell(seen.cascade, before), closed_cell(seen.cascade, stage)]
-    if not all(cell == SYSTEM or has_outcome(seen, cell) for cell in cells):
+    before, closed = swap_cell(seen.cascade, seen.cascade.ancestors(stage)), ev.closed_outcome(seen, stage)
+    if closed is None or not (before == SYSTEM or seen.has_outcome(before)):
         return None
-    without, with_it = (ev.outcome_scores(seen, cell) for cell in cells)
-    return np.round(with_it - without, 12)
+    return np.round(closed - ev.outcome_scores(seen, before), 12)
 
 
 def feedback(seen: ev.Evidence, stage: str, codes: Mapping[tuple[str, str], Collection[str]]) -> tuple[Feedback, ...]:
@@ -234,10 +236,10 @@ def messages(
 
 
 def _beside(pair: Neighbour, outputs: Mapping[str, Output], noun: str) -> str:
-    here, there = (", ".join(words) or "nothing" for words in (pair.only_here, pair.only_there))
+    wrong, right = (", ".join(words) or "nothing" for words in (pair.only_here, pair.only_there))
     return (
         f"The most similar {noun} that went right was answered {shown_output(outputs.get(pair.passing))!r}; "
-        f"words only in the wrong one: {here}; only in the right one: {there}."
+        f"words only in the wrong one: {wrong}; only in the right one: {right}."
     )
 
 

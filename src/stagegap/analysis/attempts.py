@@ -317,10 +317,10 @@ def _namings(
     if wrong:
         yield Naming(method="", unnamed=0, step=wilson_of(by_step, units), role=wilson_of(by_role, units))
     for method in sorted({claim.annotator for claim in claims}):
-        said = {claim.record: claim for claim in claims if claim.annotator == method}
+        named = {claim.record: claim for claim in claims if claim.annotator == method}
         steps, agents = np.full(len(wrong), np.nan), np.full(len(wrong), np.nan)
         for at, trace in enumerate(wrong):
-            claim = said.get(trace.record)
+            claim = named.get(trace.record)
             if claim is not None:
                 acting = (own.role for own in marked[trace.record] if own.position == claim.position)
                 steps[at] = trace.wrong is not None and claim.position == trace.wrong.position

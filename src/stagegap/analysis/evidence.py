@@ -1,4 +1,4 @@
-"""Records, outputs and labels of a run -> the columns of numbers that every figure rests on, recorded ones too."""
+"""Records, outputs and labels of a run -> the columns of numbers that every figure rests on."""
 
 from __future__ import annotations
 
@@ -9,118 +9,23 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.analysis.recorded import known_outputs
 from stagegap.analysis.troubles import Trouble, own_facts, tallies, troubles_of
-from stagegap.analysis.units import record_scores, with_lists
+from stagegap.analysis.units import Outputs, record_scores, with_lists
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
 from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells, staircase_order
 from stagegap.metrics import Compared, CustomMetric, Metric, alike, answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference, Status
-from stagegap.model.cascade import RATING, Cascade, Stage
+from stagegap.model.cascade import RATING, Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Population, StageTally
-from stagegap.model.units import Keys, Levels, owners, record_of
+from stagegap.model.units import Keys, Levels, record_of
 from stagegap.model.wording import counted, listed
 from stagegap.people.agreement import agreement, strict_score
 from stagegap.people.judgements import rated_scores
 from stagegap.people.references import Settled, reference_units, with_units
 from stagegap.stats.spread import Clusters, clusters
-
-Outputs = Mapping[tuple[str, str], Mapping[str, Output]]
-"""(cell as text, stage) -> record -> output."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sorted:
-    """Outputs that are known, and where none is."""
-
-    outputs: Outputs
-    unknown: Mapping[tuple[str, str], frozenset[str]]
-    """(cell as text, stage) -> records whose output there nobody can know; only entries that hold a record."""
-
-
-def known_outputs(cascade: Cascade, outputs: Outputs, references: Mapping[tuple[str, str], Reference]) -> Sorted:
-    """Leave out, in swap cells, the outputs of recorded stages whose inputs the swap changed, and what rests on them.
-
-    A recorded stage can't be run again: for a changed input it has either no output or the one that belongs to the
-    old input. A skip by `when` is known, and so is an output whose call is the system's own (same key).
-    """
-    if not any(stage.is_recorded for stage in cascade.stages):
-        return Sorted(outputs=outputs, unknown={})
-    levels = Levels.of(cascade)
-    known = dict(outputs)
-    unknown: dict[tuple[str, str], frozenset[str]] = {}
-    for cell in {name: Cell.parse(name) for name, _ in outputs}.values():
-        for stage in cascade.stages:
-            place = (str(cell), stage.name)
-            if cell == SYSTEM or place not in outputs:
-                continue
-            at = _Place(levels, stage, cell, outputs, references, unknown)
-            facts = {record: at.fact(record, output) for record, output in outputs[place].items()}
-            # What a unit would have answered is missing from its record too.
-            lost = frozenset(
-                name
-                for record, output in facts.items()
-                if output is None
-                for name in owners(record, levels.depth(stage.name))
-            )
-            if lost:
-                unknown[place] = lost
-            if stage.is_recorded or lost:
-                known[place] = {record: output for record, output in facts.items() if output is not None}
-    return Sorted(outputs=known, unknown=unknown)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A stage in a swap cell."""
-
-    levels: Levels
-    stage: Stage
-    cell: Cell
-    outputs: Outputs
-    references: Mapping[tuple[str, str], Reference]
-    unknown: Mapping[tuple[str, str], frozenset[str]]
-
-    def fact(self, record: str, output: Output) -> Output | None:
-        """The output in the cell; the system's own where a recorded stage reads the same; None where none is known."""
-        own = self._system(self.stage.name, record)
-        is_skip = output.status is Status.SKIPPED and own is not None and own.status is not Status.SKIPPED
-        if self.stage.is_recorded and is_skip and self._reads_the_same(record):
-            return own
-        return output if self.is_known(record, output) else None
-
-    def _reads_the_same(self, record: str) -> bool:
-        return all(self._is_unchanged(parent, self._at(parent, record)) for parent in self.stage.parents)
-
-    def _at(self, parent: str, record: str) -> str:
-        """What a unit, or a record, reads of another stage: the same unit, the one that it lies in, or the record."""
-        return owners(record, self.levels.depth(self.stage.name))[self.levels.common(self.stage.name, parent)]
-
-    def is_known(self, record: str, output: Output) -> bool:
-        unknown = self.unknown
-        if any(self._at(parent, record) in unknown.get((str(self.cell), parent), ()) for parent in self.stage.parents):
-            return False
-        own = self._system(self.stage.name, record)
-        if own is not None and output.key and output.key == own.key:
-            return True
-        if not self.stage.is_recorded or output.status is Status.BLOCKED:
-            return True
-        if output.status is Status.SKIPPED and own is not None and own.status is not Status.SKIPPED:
-            return True
-        return self._reads_the_same(record)
-
-    def _is_unchanged(self, parent: str, record: str) -> bool:
-        before = self._system(parent, record)
-        if parent in self.cell.stages:
-            reference = self.references.get((record, parent))
-            return before is not None and reference is not None and before.value == reference.first.given
-        here = self.outputs.get((str(self.cell), parent), {}).get(record, before)
-        return before is not None and here is not None and before.value == here.value
-
-    def _system(self, stage: str, record: str) -> Output | None:
-        return self.outputs.get((str(SYSTEM), stage), {}).get(record)
-
 
 Floats = NDArray[np.float64]
 Ratings = Mapping[str, Mapping[str, float]]
@@ -185,6 +90,10 @@ class Evidence:
         """True where the run has any output of a stage in a cell."""
         place = (str(cell), stage)
         return bool(self.outputs.get(place)) or (self.population is not None and place in self.population.filled)
+
+    def has_outcome(self, cell: Cell) -> bool:
+        """True where the end of a swap is known: the run made it, or it is what is put in."""
+        return self.cascade.outcome.stage in cell.stages or self.holds(cell, self.cascade.outcome.stage)
 
     @property
     def units(self) -> Clusters:
@@ -338,9 +247,7 @@ def raw_outcomes(evidence: Evidence, cell: Cell) -> Floats:
 def closed_outcome(evidence: Evidence, stage: str) -> Floats | None:
     """The outcome with references at a stage and at all that it depends on; None where the run does not hold it."""
     cell = closed_cell(evidence.cascade, stage)
-    end = evidence.cascade.outcome.stage
-    is_there = end in cell.stages or evidence.holds(cell, end)
-    return outcome_scores(evidence, cell) if is_there else None
+    return outcome_scores(evidence, cell) if evidence.has_outcome(cell) else None
 
 
 def _scores(evidence: Evidence, cell: Cell, stage: str, by: Metric) -> Floats:

@@ -184,7 +184,7 @@ def gains(evidence: ev.Evidence) -> Gains:
     sets = whole_lattice(cascade)
     if sets is None:
         return _nothing(f"not measured: parallel branches have more than {MOST_SETS:,} swap sets")
-    missing = next((cell for cell in _cells(cascade, sets.to) if not has_outcome(evidence, cell)), None)
+    missing = next((cell for cell in _cells(cascade, sets.to) if not evidence.has_outcome(cell)), None)
     if missing is None:
         return _weighed(evidence, weights(sets), steps)
     if len(sets.to) <= LATTICE_UP_TO:
@@ -237,7 +237,7 @@ def alone_gains(evidence: ev.Evidence, gains: Gains, *, resamples: int) -> dict[
     columns = {SYSTEM_OUTCOME: system}
     cells = {name: swap_cell(cascade, {name}) for name in cascade.names}
     for name, cell in cells.items():
-        if cell == SYSTEM or has_outcome(evidence, cell):
+        if cell == SYSTEM or evidence.has_outcome(cell):
             columns[name] = np.where(np.isnan(system), np.nan, ev.outcome_scores(evidence, cell))
     drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     return {
@@ -253,12 +253,6 @@ def _cells(cascade: Cascade, masks: Iterable[int]) -> Iterator[Cell]:
     return (swap_cell(cascade, named(order, mask)) for mask in masks)
 
 
-def has_outcome(evidence: ev.Evidence, cell: Cell) -> bool:
-    """True where the end of a swap is known: the run made it, or it is what is put in."""
-    end = evidence.cascade.outcome.stage
-    return end in cell.stages or evidence.holds(cell, end)
-
-
 def _rounds(evidence: ev.Evidence, sets: Lattice) -> list[tuple[Walk, ...]]:
     """The first rounds of orders all of whose swap sets the run holds."""
     order = staircase_order(evidence.cascade)
@@ -266,7 +260,7 @@ def _rounds(evidence: ev.Evidence, sets: Lattice) -> list[tuple[Walk, ...]]:
 
     def is_there(mask: int) -> bool:
         if mask not in known:
-            known[mask] = has_outcome(evidence, swap_cell(evidence.cascade, named(order, mask)))
+            known[mask] = evidence.has_outcome(swap_cell(evidence.cascade, named(order, mask)))
         return known[mask]
 
     whole = takewhile(

@@ -292,11 +292,11 @@ def _turns(stage: Stage, record: Record, outputs: Mapping[str, Output], units: S
     items = record.fields.get(stage.each.name) if stage.each.origin == "record" else output and output.value
     if not isinstance(items, Sequence) or isinstance(items, str) or len(items) != len(units):
         return ""
-    said = [
+    turns = [
         {"role": _speaker(item), "name": f"{number}{_ended(unit)}", "content": _unit_text(unit)}
         for number, (item, unit) in enumerate(zip(items, units, strict=True), start=1)
     ]
-    return json.dumps(said, ensure_ascii=False)
+    return json.dumps(turns, ensure_ascii=False)
 
 
 def _ended(unit: Output | None) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.aim import AimRow, AimView, Attempted, aim_view, messages, no_more, part_of, ranked
+from stagegap.analysis.aim import AimRow, AimView, Attempted, aim_rows, aim_view, messages, no_more, part_of, ranked
 from stagegap.analysis.changed import cell_outcomes
 from stagegap.analysis.failures import shown_output
 from stagegap.analysis.scorecard import outcome_name
@@ -124,7 +124,8 @@ class Optimiser:
         self._look = look
         self._evidence = part_of(look.evidence, held_out=False)
         self._codes = _codes(base.store, look.run)
-        self._rows = {row.stage: row for row in aim_of(base, look).rows}
+        attempts = _attempts(base, look.run, self._evidence)
+        self._rows = {row.stage: row for row in aim_rows(self._evidence, attempts)}
         self._pending: tuple[str, Mapping[str, str], float, int] | None = None
         with base.restored(look.run) as restored:
             self.seed = {
