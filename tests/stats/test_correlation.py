@@ -26,13 +26,18 @@ def pair(n: int, *, rho: float, seed: int, steps: int = 0) -> tuple[np.ndarray, 
 def test_values_are_those_of_scipy_with_and_without_ties(seed: int, steps: int, n: int):
     x, y = pair(n, rho=0.4, seed=seed, steps=steps)
     found = correlations(x, y, clusters(range(n)))
-    if not found.pearson.is_measured:
-        return
-    assert found.pearson.value == pytest.approx(stats.pearsonr(x, y)[0])
-    assert found.spearman.value == pytest.approx(stats.spearmanr(x, y)[0])
-    assert found.kendall.value == pytest.approx(stats.kendalltau(x, y)[0])
-    for one in (found.pearson, found.spearman, found.kendall):
-        assert -1 <= one.low < one.value < one.high <= 1
+    of_scipy = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stats.kendalltau}
+    for name, expected in of_scipy.items():
+        estimate = getattr(found, name)
+        if estimate.is_measured:
+            assert estimate.value == pytest.approx(expected(x, y)[0])
+            assert -1 <= estimate.low < estimate.value < estimate.high <= 1
+
+
+def test_a_value_that_no_record_moves_has_no_interval_of_width_zero():
+    x, y = np.array([1.0, -1, 0, 0] * 3), np.array([0.0, 0, 1, -1] * 3)
+    assert stats.pearsonr(x, y)[0] == 0
+    assert "spread is unknown" in correlations(x, y, clusters(range(12))).pearson.method
 
 
 @pytest.mark.parametrize("name", ["_pearson", "_spearman", "_kendall"])

@@ -75,7 +75,7 @@ def test_too_few_units_give_no_p() -> None:
     assert math.isnan(mean_p(np.ones(9), alone(9)))
     assert not mean(np.ones(1), alone(1)).is_measured
     assert math.isnan(trend(np.ones(20), np.ones(20), alone(20))[1])
-    assert mean_p(np.ones(12), alone(12)) == 0.0
+    assert mean_p(np.ones(12), alone(12)) == 0.5**12
     assert mean_p(-np.ones(12), alone(12)) == 1.0
 
 
@@ -89,3 +89,21 @@ def test_trend_is_the_slope_with_a_valid_p() -> None:
     assert p < 1e-4
     claims = [trend((rng.random(300) < 0.3).astype(float), x, in_pairs(300))[1] <= 0.05 for _ in range(400)]
     assert np.mean(claims) <= 0.07
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high"), [(1.0, 0.93, 1.0), (0.4, 0.28, 0.53), (-0.4, -0.53, -0.28), (0, -0.07, 0.07)]
+)
+def test_a_mean_of_equal_values_has_no_interval_of_width_zero(value: float, low: float, high: float) -> None:
+    estimate = mean(np.full(50, value), alone(50))
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=0.011)
+    assert mean_p(np.full(50, value), alone(50)) == (0.5**50 if value > 0 else 1)
+    assert not mean(np.full(50, value * 9 + 20), alone(50)).is_measured
+
+
+def test_values_on_a_line_without_exception_have_no_interval_of_width_zero() -> None:
+    slope, p = trend(np.arange(12.0), np.arange(12.0), alone(12))
+    assert not slope.is_measured
+    assert p < 0.01
+    flat, p = trend(np.ones(12), np.arange(12.0), alone(12))
+    assert (flat.is_measured, p) == (False, 1.0)

@@ -17,8 +17,8 @@ from stagegap.oddities.card import Detector, Family, Finding, Mark, Plot, Taught
 from stagegap.oddities.columns import Floats, LearningCurve, RunColumns
 from stagegap.stats.distributions import normal_cdf, t_cdf, t_quantile
 from stagegap.stats.intervals import wilson_of
-from stagegap.stats.significance import mean
-from stagegap.stats.spread import Clusters, distinct, spread
+from stagegap.stats.significance import mean, mean_p
+from stagegap.stats.spread import SMALLEST, Clusters, distinct, spread
 from stagegap.tables import figures
 
 BOOTSTRAPS = 200
@@ -163,6 +163,8 @@ def _two_way(values: Floats, units: Clusters) -> tuple[Estimate, float]:
     v_records = within.variance
     v_seeds = float(by_seed.var(ddof=1)) / seeds
     value, error = float(by_record[known].mean()), math.sqrt(v_records + v_seeds)
+    if error <= SMALLEST:
+        return mean(by_record, units), mean_p(by_record, units)
     doubt = v_records**2 / within.freedom + v_seeds**2 / (seeds - 1)
     df = (v_records + v_seeds) ** 2 / doubt if doubt > 0 else 1.0
     half = t_quantile(0.975, df) * error
@@ -170,7 +172,7 @@ def _two_way(values: Floats, units: Clusters) -> tuple[Estimate, float]:
         value=value, low=value - half, high=value + half, n=n, method="Student t of records and seeds",
         clusters=None if count == n else count,
     )  # fmt: skip
-    return estimate, (t_cdf(-value / error, df) if error > 1e-12 else 0.0 if value > 0 else 1.0)
+    return estimate, t_cdf(-value / error, df)
 
 
 def _train_worse(run: RunColumns) -> Iterator[Finding]:

@@ -317,6 +317,7 @@ def _from_draws(value: float, drawn: Floats, *, n: int, within: Spread | None, l
     lost = 1 - len(usable) / len(drawn)
     if lost > UNDEFINED_AT_MOST:
         return unmeasured(f"too few: not defined in {100 * lost:.0f}% of the resamples, one answer is too common", n=n)
-    if np.ptp(usable) <= SMALLEST or (within is not None and within.error <= SMALLEST):
+    nothing = math.sqrt(SMALLEST)  # what one item adds is a quotient of differences, with half of the digits
+    if np.ptp(usable) <= nothing or (within is not None and within.error <= nothing):
         return unmeasured("too few: every resample gives the same value", n=n)
     return percentile_interval(value, drawn, n=n, within=within, level=level, of=" of items", scale=(-1.0, 1.0))

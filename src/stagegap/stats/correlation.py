@@ -66,6 +66,8 @@ def _interval(value: float, influence: Floats, codes: NDArray[np.int64], *, meth
     if 1 - abs(value) < 1e-9:
         return unmeasured("too few: the two go together without exception, so the spread is unknown", n=n)
     within = spread(influence, codes)
+    if within.is_none:
+        return unmeasured("too few: no record left out would change the value, so the spread is unknown", n=n)
     half = within.quantile(level) * within.error / (1 - value**2)
     centre = math.atanh(value)
     are_records = within.count == n

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.distributions import normal_quantile, t_quantile
-from stagegap.stats.spread import Clusters, Spread, distinct, spread
+from stagegap.stats.spread import SMALLEST, Clusters, Spread, distinct, spread
+
+ALL_EQUAL = "too few: all values are equal, so their spread is unknown"
 
 
 def wilson(
@@ -102,6 +104,8 @@ def mean_of_clusters(values: NDArray[np.float64], units: Clusters, *, level: flo
         size = value * (1 - value) / within.variance if within.variance > 1e-15 else float(count)
         interval = wilson(value, n=len(present), within=within, effective_n=size, level=level)
         return replace(interval, method=f"mean of {count} clusters, score interval{within.few}")
+    if within.error <= SMALLEST * max(1.0, abs(value)):
+        return unmeasured(ALL_EQUAL, n=len(present))
     half = within.quantile(level) * within.error
     return Estimate(
         value=value,
@@ -158,8 +162,8 @@ def mean_t(
     n = len(present)
     if n < 2:
         return unmeasured(f"too few: {n} {'value' if n == 1 else 'values'}", n=n)
-    if np.ptp(present) == 0:
-        return unmeasured("too few: all values are equal, so their spread is unknown", n=n)
+    if np.ptp(present) <= SMALLEST * max(1.0, float(np.abs(present).max())):
+        return unmeasured(ALL_EQUAL, n=n)
     mean = float(present.mean())
     if within is None:
         half = t_quantile((1 + level) / 2, n - 1) * float(present.std(ddof=1)) / math.sqrt(n)
@@ -340,7 +344,7 @@ def hajek(values: Floats, chances: Floats, units: Clusters, *, level: float = 0.
     variance = within.variance
     shown = None if units.are_records else within
     method = f"Hájek{within.note}"
-    if np.isin(values, (0.0, 1.0)).all():
+    if within.is_none or np.isin(values, (0.0, 1.0)).all():
         kish = total**2 / float((weights**2).sum())
         effective = min(float(n), kish if variance <= 1e-15 else value * (1 - value) / variance)
         plain = wilson(value, n=n, effective_n=effective, within=shown, level=level)

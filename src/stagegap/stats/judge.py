@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.distributions import normal_quantile
-from stagegap.stats.intervals import wilson
+from stagegap.stats.intervals import ALL_EQUAL, wilson
 from stagegap.stats.spread import Spread, distinct, spread
 
 Floats = NDArray[np.float64]
@@ -201,7 +201,7 @@ def _sharpened(
     weight = _weight(labels, judged, unlabelled)
     value, variance, within = _contrast(labels, judged, unlabelled, units, weight, weight if more else 0.0)
     if variance <= 1e-18:
-        return unmeasured("too few: all values are equal, so their spread is unknown", n=n)
+        return unmeasured(ALL_EQUAL, n=n)
     method = f"PPI++, {more} judged records, weight {weight:.2f}{within.note}"
     return _Sharpened(value=value, variance=variance, within=within, method=method, weight=weight)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
 from stagegap.stats.distributions import normal_cdf, normal_quantile
-from stagegap.stats.spread import distinct, spread
+from stagegap.stats.spread import SMALLEST, distinct, spread
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +58,12 @@ def rank_sets(values: Floats, drawn: Floats, *, rows: Floats, codes: NDArray[np.
     above = np.zeros((k, k), dtype=np.bool_)
     for i, j in combinations(range(k), 2):
         within = spread(rows[:, i] - rows[:, j], codes)
-        if abs(differences[i, j]) > within.quantile(simultaneous) * within.error:
+        size = abs(float(differences[i, j]))
+        if not within.is_none:
+            is_apart = size > within.quantile(simultaneous) * within.error
+        else:  # the same at every record: what the sign test says, and sums that differ in their last digits do not
+            is_apart = size > SMALLEST and 2 * 0.5**within.count <= 1 - max(simultaneous, level)
+        if is_apart:
             above[i, j], above[j, i] = differences[i, j] > 0, differences[i, j] < 0
     return Ranks(
         best=tuple(1 + int(x) for x in above.sum(axis=0)),

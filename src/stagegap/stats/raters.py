@@ -14,7 +14,7 @@ from stagegap.model.estimate import Estimate
 from stagegap.stats.distributions import t_quantile
 from stagegap.stats.resample import Resamples
 from stagegap.stats.significance import benjamini_yekutieli
-from stagegap.stats.spread import Spread, clusters, distinct, spread
+from stagegap.stats.spread import SMALLEST, Spread, clusters, distinct, spread
 
 Floats = NDArray[np.float64]
 
@@ -269,8 +269,8 @@ def _below(values: NDArray[np.float64], codes: NDArray[np.int64], bound: float) 
     if units < 2:
         return math.nan
     mean, within = float(values.mean()), spread(values, codes)
-    if within.error <= 1e-12:
-        return 0.5**units if mean < bound else 1.0
+    if within.is_none:
+        return 0.5**units if bound - mean > SMALLEST else 1.0
     return within.tail((bound - mean) / within.error)
 
 

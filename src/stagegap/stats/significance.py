@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.distributions import binomial_cdf, hypergeometric_tail, log_beta
-from stagegap.stats.spread import Clusters, Spread, distinct, spread
+from stagegap.stats.intervals import ALL_EQUAL, wilson
+from stagegap.stats.spread import SMALLEST, Clusters, Spread, distinct, spread
 
 Floats = NDArray[np.float64]
 
@@ -98,19 +100,39 @@ def mean_p(values: Floats, clusters: Clusters) -> float:
 
 
 def mean(values: Floats, clusters: Clusters, *, level: float = 0.95) -> Estimate:
-    """The mean with Student's t interval, whole clusters as units; NaN values left out."""
+    """The mean with Student's t interval, whole clusters as units; NaN values left out.
+
+    Where all are alike nothing is known of their spread: then, within [-1, 1], the score interval of a share as large,
+    which asks for none.
+    """
     known = ~np.isnan(values)
     n, count = int(known.sum()), distinct(clusters.codes[known])
     if count < 2:
         return unmeasured(f"too few: {count} {'unit' if count == 1 else 'units'}", n=n)
     value = float(values[known].mean())
     within = spread(values[known], clusters.codes[known])
+    if within.is_none:
+        return _mean_of_equals(value, within, level=level)
     half = within.quantile(level) * within.error
     kind = "Student t" if count == n else f"Student t of clusters{within.note}"
     return Estimate(
         value=value, low=value - half, high=value + half, n=n, method=kind, level=level,
         clusters=None if count == n else count,
     )  # fmt: skip
+
+
+def _mean_of_equals(value: float, within: Spread, *, level: float) -> Estimate:
+    if abs(value) > 1:
+        return unmeasured(ALL_EQUAL, n=within.n)
+    size = wilson(abs(value), n=within.n, effective_n=within.count, level=level)
+    return replace(
+        size,
+        value=value,
+        low=size.low if value > 0 else -size.high,
+        high=-size.low if value < 0 else size.high,
+        method="all values are equal, score interval",
+        clusters=None if within.count == within.n else within.count,
+    )
 
 
 def trend(y: Floats, x: Floats, clusters: Clusters) -> tuple[Estimate, float]:
@@ -121,13 +143,18 @@ def trend(y: Floats, x: Floats, clusters: Clusters) -> tuple[Estimate, float]:
     """
     known = ~np.isnan(y) & ~np.isnan(x)
     count, n = distinct(clusters.codes[known]), int(known.sum())
-    if count < FEWEST_CLUSTERS or np.ptp(x[known]) <= 0:
+    if count < FEWEST_CLUSTERS or np.ptp(x[known]) <= SMALLEST:
         return unmeasured(f"too few: {count} units that differ", n=n), math.nan
+    if np.ptp(y[known]) <= SMALLEST:
+        return unmeasured(ALL_EQUAL, n=n), 1.0
     away = x[known] - x[known].mean()
     weights = away / float((away**2).sum())
     slope = float(weights @ y[known])
     under_claim = spread(y[known], clusters.codes[known], weights=weights)
     about_slope = spread(y[known] - slope * away, clusters.codes[known], weights=weights)
+    if about_slope.is_none:
+        nothing = unmeasured(f"too few: {n} values follow a line without exception, so their spread is unknown", n=n)
+        return nothing, _upper_tail(slope, under_claim)
     half = about_slope.quantile(0.95) * about_slope.error
     kind = "slope, Student t" if count == n else f"slope, Student t of clusters{about_slope.note}"
     slope_estimate = Estimate(
@@ -137,8 +164,8 @@ def trend(y: Floats, x: Floats, clusters: Clusters) -> tuple[Estimate, float]:
 
 
 def _upper_tail(value: float, within: Spread) -> float:
-    if within.error <= 1e-12:
-        return 1.0 if value <= 0 else 0.0
+    if within.is_none:  # the sign test's: a few equal units are no proof
+        return 1.0 if value <= SMALLEST else 0.5**within.count
     return within.tail(value / within.error)
 
 
@@ -164,7 +191,7 @@ def excess_p(failed: Floats, inside: NDArray[np.bool_], clusters: Clusters) -> f
         return math.nan
     weights = np.where(inside[known], 1 / n, -1 / others)
     within = spread(values, codes, weights=weights)
-    return within.tail(float(weights @ values) / within.error) if within.error > 1e-12 else 1.0
+    return within.tail(float(weights @ values) / within.error) if not within.is_none else 1.0
 
 
 DECIDES = 20.0

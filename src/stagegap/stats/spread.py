@@ -56,6 +56,8 @@ Floats = NDArray[np.float64]
 
 FEW_CLUSTERS = 15
 """Below this many effective clusters an interval says how few there are (Miller 2024; Cameron et al. 2008)."""
+SMALLEST = 1e-12
+"""Figures below this are 0: the same sum in another order differs by as much."""
 GRID: Floats = 0.99 * (np.arange(40) / 39) ** 1.5
 """Intra-cluster correlations that are considered; closer together near 0, where the variance turns on them."""
 _BETA: Floats = np.gradient(GRID) * (1 - GRID)
@@ -102,6 +104,11 @@ class Spread:
     @property
     def error(self) -> float:
         return math.sqrt(self.variance)
+
+    @property
+    def is_none(self) -> bool:
+        """True where no value differs from the others, so that nobody knows how sure the figure is."""
+        return self.error <= SMALLEST
 
     def quantile(self, level: float) -> float:
         """How many standard errors hold this share of all errors: Student's quantile, mixed over `scales`."""
