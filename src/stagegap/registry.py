@@ -40,12 +40,17 @@ class View:
     """What makes its sheet: `stagegap.analysis.blame:blame_sheet`."""
     pictures: tuple[str, ...] = ()
     """Charts that draw it, one under the other; without any its tables are drawn."""
+    rests: str = ""
+    """On what its rates rest, by name among `Rests`; empty: on what the outcome of the view does."""
     following: Following = ()
     """Commands to type next, or what tells them from the view."""
 
     def sheet(self, view: object, **context: str) -> Sheet:
-        """What the view says, as sentences and tables."""
-        return _named(self.builder)(view, **context)
+        """What the view says, as sentences and tables; last on what its rates rest, and what was taken off them."""
+        from stagegap.tables.table import Rests
+
+        rests = Rests[self.rests] if self.rests else Rests.of_outcome(getattr(view, "outcome_name", ""))
+        return _named(self.builder)(view, **context).resting(rests)
 
     def picture(self, view: object) -> str:
         """The view as charts in HTML; empty where it has none."""
@@ -182,6 +187,7 @@ VIEWS: tuple[View, ...] = (
         says="Say what goes wrong, where first, and what mending it is worth, as people who read whole records saw it.",
         look=lambda run: run.codes(),
         builder=f"{_ANALYSIS}.codes:codes_sheet",
+        rests="READINGS",
         following=("stagegap app", "stagegap show faults"),
     ),
     View(
@@ -189,6 +195,7 @@ VIEWS: tuple[View, ...] = (
         command="odd",
         builder="stagegap.oddities.screen:oddities_sheet",
         pictures=("oddities_without_words",),
+        rests="OUTPUTS",
     ),
     View(
         name="escalation",
@@ -206,30 +213,35 @@ VIEWS: tuple[View, ...] = (
         name="agree",
         command="agree",
         builder=f"{_ANALYSIS}.agree:agree_sheet",
+        rests="ANSWERS",
         following=("stagegap show need", "stagegap app"),
     ),
     View(
         name="marks",
         command="marks",
         builder=f"{_ANALYSIS}.marks:marks_sheet",
+        rests="MARKS",
         following=("stagegap show faults",),
     ),
     View(
         name="attempts",
         command="attempts",
         builder=f"{_ANALYSIS}.attempts:attempts_sheet",
+        rests="MARKS",
         following=("stagegap app",),
     ),
     View(
         name="ratings",
         command="ratings",
         builder=f"{_ANALYSIS}.ratings:ratings_sheet",
+        rests="RATINGS",
         following=("stagegap show faults", "stagegap show odd"),
     ),
     View(
         name="judges",
         command="judges",
         builder=f"{_ANALYSIS}.judges:judges_sheet",
+        rests="JUDGES",
         following=("stagegap show agree", "stagegap show"),
     ),
     View(
@@ -238,6 +250,7 @@ VIEWS: tuple[View, ...] = (
         says="Say what verdicts on outputs are worth: how far seeing an output draws people, and the rates without it.",
         look=lambda run: run.verdicts(),
         builder=f"{_ANALYSIS}.verdicts:verdicts_view_sheet",
+        rests="VERDICTS",
         following=("stagegap label STAGE --verdict --as NAME", "stagegap show need"),
     ),
     View(
@@ -261,6 +274,7 @@ VIEWS: tuple[View, ...] = (
         name="selfcheck",
         command="selfcheck",
         builder=f"{_ANALYSIS}.planted:selfcheck_sheet",
+        rests="PLANTED",
         following=("stagegap show blame", "stagegap show faults"),
     ),
     View(name="answers", builder=f"{_ANALYSIS}.answers:answers_sheet"),
@@ -284,7 +298,12 @@ VIEWS: tuple[View, ...] = (
         following=("stagegap show faults", "stagegap app"),
     ),
     View(name="plan", command="plan", builder="stagegap.runner.plan:plan_sheet", following=("stagegap run",)),
-    View(name="reproduce", command="reproduce", builder=f"{_ANALYSIS}.reproduced:reproduction_sheet"),
+    View(
+        name="reproduce",
+        command="reproduce",
+        builder=f"{_ANALYSIS}.reproduced:reproduction_sheet",
+        rests="OUTPUTS",
+    ),
     View(
         name="overnight",
         command="overnight",

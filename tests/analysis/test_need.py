@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import planted
-from stagegap.analysis.need import NeedView, need_view
+from stagegap.analysis.need import NeedView, need_sheet, need_view
 from stagegap.analysis.views import from_json, to_json
 from views_of_runs import CHAIN, Material, evidence, material, timed
 
@@ -45,6 +45,14 @@ def test_an_open_ranking_says_how_many_more_and_which():
     assert found.halfway is not None
     assert found.proposed == found.halfway - 40 > 20
     assert found.minutes == pytest.approx((20 + 2 * (found.proposed - 20)) * 6 / 60)
+    assert found.more > found.proposed
+    assert found.most_minutes == pytest.approx((20 + 2 * (found.more - 20)) * 6 / 60)
+    time = next(line for line in need_sheet(found).sentences if "minutes" in line)
+    assert time.startswith(f"At the pace of the labels so far {found.proposed:,} more take about {found.minutes:,.0f} ")
+    assert time.endswith(
+        f"the first rank in half of the cases, {found.more:,} more ({found.most_minutes:,.0f} minutes) in 95% of those "
+        "with a lead of 2 points. Verdicts decide no rank, for gains rest on blind answers alone."
+    )
     assert "With the 20 left in this run not even a lead of 10 points is sure to show." in found.sentence
     assert from_json(NeedView, to_json(found)) == found
 

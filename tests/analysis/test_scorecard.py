@@ -16,7 +16,7 @@ from stagegap.analysis.views import Scorecard, from_json, gap_sheet, to_json
 from stagegap.model.answer import Answer, Fact, Label, Status
 from stagegap.model.cascade import Kind, Outcome, OutputType
 from stagegap.model.wording import counted
-from stagegap.tables.table import COLUMNS
+from stagegap.tables.table import COLUMNS, Rests
 
 CHAIN = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.7, "C": 0.9}, recovery={"B": 0.1})
 
@@ -201,7 +201,7 @@ def test_people_who_are_no_better_leave_no_stage_behind():
     assert view.verdict.basis == (
         "60 records labelled by 2 people. At A two people agree on 50% of the 60 records that several labelled "
         f"({round(view.stages[0].agreement.low * 100)} to {round(view.stages[0].agreement.high * 100)}); gaps rest on "
-        "such records."
+        f"such records. {Rests.REFERENCES}"
     )
 
 

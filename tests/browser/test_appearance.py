@@ -19,6 +19,12 @@ PAGES = {
 }
 
 
+WIDE = """() => [...document.querySelectorAll("[data-testid=stMain] *")]
+    .filter(e => e.getBoundingClientRect().right > 421 && !e.closest("[role=radiogroup]"))
+    .map(e => e.outerHTML.slice(0, 120))"""
+"""What reaches beyond a phone's screen; a row of stages scrolls by itself."""
+
+
 def settled(page: Page, name: str) -> None:
     """Wait for what is drawn last."""
     expect(page.locator({"gap": ".fl"}.get(name, ".card"))).to_be_visible()
@@ -40,12 +46,16 @@ def test_phone_needs_no_sideways_scrolling(server: Server, open_page: Callable[.
     page = open_page(server.url + PAGES[name], width=420, height=900)
     settled(page, name)
     assert page.evaluate("document.documentElement.scrollWidth") <= 420
-    wide = page.evaluate(
-        """() => [...document.querySelectorAll("[data-testid=stMain] *")]
-            .filter(e => e.getBoundingClientRect().right > 421 && !e.closest("[role=radiogroup]"))
-            .map(e => e.outerHTML.slice(0, 120))"""
-    )
-    assert wide == []
+    assert page.evaluate(WIDE) == []
+
+
+def test_long_name_of_a_stage_needs_no_sideways_scrolling_on_a_phone(
+    serve: Callable[..., Server], open_page: Callable[..., Page]
+) -> None:
+    page = open_page(serve(scorecard="long_names").url, width=420, height=900)
+    settled(page, "gap")
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 420
+    assert page.evaluate(WIDE) == []
 
 
 @pytest.mark.parametrize(("scheme", "page_colour", "dot_colour"), [

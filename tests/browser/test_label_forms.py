@@ -145,6 +145,32 @@ def test_digit_saves_where_one_choice_is_the_whole_answer_until_it_is_switched_o
     assert [event["values"]["value"] for event in stored(server)] == ["refund", "billing", True, False]
 
 
+PRESSED = 'new KeyboardEvent("keydown", {key: "2", code: "Digit2", bubbles: true, composed: true})'
+GO = f"""stage => {{
+  const stages = [...document.querySelectorAll('[data-testid="stButtonGroup"] button')]
+  stages.find(one => one.textContent.trim() === stage).click()
+  document.body.dispatchEvent({PRESSED})
+}}"""
+"""Choose another stage, and press a key before the page has answered."""
+
+
+def test_key_that_was_pressed_before_its_record_was_on_the_screen_answers_nothing(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_card(server, open_page)
+    page.evaluate(f"() => {{ window.early = {PRESSED} }}")
+    switch(page, "urgent", "Must this be answered today?")
+    page.evaluate("() => { document.body.dispatchEvent(window.early) }")
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0000")
+    page.evaluate(GO, "route")
+    expect(page.get_by_role("form", name="Which team must answer this mail?")).to_be_visible()
+    expect(page.locator(".card")).to_have_count(1)
+    page.keyboard.press("2")
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0001")
+    all_saved(page)
+    assert [(event["queue"], event["values"]["value"]) for event in stored(server)] == [("queue-route", "refund")]
+
+
 def test_key_that_is_held_down_saves_and_skips_once(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_card(server, open_page)
     for key in "2s":
@@ -282,7 +308,7 @@ def test_object_is_answered_field_by_field(server: Server, open_page: Callable[.
     expect(page.get_by_role("alert")).to_have_text("Write an answer, or skip.")
     page.get_by_role("textbox", name="address › city").fill("Bonn")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("alert")).to_have_text("Write it like ^[0-9]{5}$, or skip.")
+    expect(page.get_by_role("alert")).to_have_text(r"Write it like \A[0-9]{5}\Z, or skip.")
     page.get_by_role("textbox", name="address › zip").fill("53111")
     page.get_by_role("checkbox", name="parcel").click()
     page.get_by_role("checkbox", name="money").click()

@@ -104,7 +104,7 @@ def test_all_failures_tagged_is_said() -> None:
     own, read = own_codes([add("a")]), [failure("r1")]
     tally = code_tally(own, read, stage="route", noun="mail", failures=1, rate=RATE)
     assert tally.headline == "1 of 1 route failures: a"
-    assert tally.basis == "All 1 failures are tagged."
+    assert tally.basis == "All 1 failures are tagged, by somebody who saw the answers."
 
 
 def test_fix_that_breaks_good_records_wins_less_than_nothing() -> None:

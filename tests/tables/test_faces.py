@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 
 import stagegap
+from judged import Planted, write_judged
 from project_views import ELSEWHERE, VIEWS_OF_A_PROJECT, write_mails
 from sixty import spoil, write_sixty
 from stagegap import charts, report
 from stagegap.cli.printed import draw_sheet
 from stagegap.library import Project, Shown
 from stagegap.model.estimate import Estimate
+from stagegap.people.verdicts import shows_output
 from stagegap.registry import VIEWS
 from stagegap.tables.figures import Unit
-from stagegap.tables.table import Figure, Table, cell_text, literal, sheet_markdown
+from stagegap.tables.table import Figure, Rests, Sheet, Table, cell_text, literal, sheet_markdown
 
 
 @pytest.fixture(scope="module", params=["two runs", "few records", "clusters"])
@@ -112,6 +114,7 @@ def hold_faces_together(shown: Shown[Any], capsys: pytest.CaptureFixture[str]) -
     """Terminal, Markdown, HTML, CSV and frame of one view have the same cells and figures."""
     capsys.readouterr()
     sheet = shown.sheet
+    assert says_its_basis(sheet), "a rate says on what it rests"
     draw_sheet(sheet)
     terminal = capsys.readouterr().out
     markdown = sheet_markdown(sheet)
@@ -140,6 +143,68 @@ def hold_faces_together(shown: Shown[Any], capsys: pytest.CaptureFixture[str]) -
                 method=place["method"],
             )  # fmt: skip
             assert cell_text(again, unit) == text
+
+
+def says_its_basis(sheet: Sheet) -> bool:
+    """Whether a sheet with a measured share, or a difference of shares, says on what it rests."""
+    figures = [figure for table in sheet.tables for figure in figure_cells(table)]
+    has_rate = any(estimate.is_measured and unit in (Unit.SHARE, Unit.POINTS) for estimate, unit, _ in figures)
+    return not has_rate or any(line in sentence for line in Rests for sentence in sheet.sentences)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A run with blind answers, verdicts, whole records that somebody read, and two judges."""
+    folder = tmp_path_factory.mktemp("judged")
+    write_judged(folder, Planted(n=120, labelled=80))
+    with stagegap.open(folder, cascade="replies") as opened:
+        opened.run()
+        labels, readings = opened.workspace.labels, opened.workspace.readings
+        queue = labels.queue("replies", "reply", "verdict")
+        for item in labels.queue_items(queue, "eve", 60):
+            verdict = {"verdict": "accept"} if shows_output(item) else {"value": "right"}
+            labels.save_labels(
+                queue, [{"id": item.record, "record": item.record, "action": "label", "values": verdict}], "eve"
+            )
+        for item in readings.sitting("replies", None, "kim", ahead=30).items:
+            read = {"id": item.record, "what": "reading", "action": "read", "record": item.record, "verdict": "pass"}
+            readings.save("replies", None, [read], "kim")
+        yield opened
+
+
+RESTS = {
+    "gap": {Rests.REFERENCES, Rests.JUDGES, Rests.VERDICTS},
+    "judges": {Rests.JUDGES},
+    "verdicts": {Rests.VERDICTS},
+    "codes": {Rests.READINGS},
+    "agree": {Rests.ANSWERS},
+    "selfcheck": {Rests.PLANTED},
+}
+"""On what the views rest that do not rest on references alone."""
+
+
+def test_every_rate_says_on_what_it_rests_where_there_are_blind_answers_verdicts_and_judges(
+    judged: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = {
+        "gap": judged.gap, "blame": judged.blame, "faults": judged.faults,
+        "codes": judged.codes, "agree": judged.agree, "need": judged.need, "groups": judged.groups,
+        "runs": judged.runs, "judges": judged.judges, "verdicts": judged.verdicts, "aim": judged.aim,
+        "selfcheck": lambda: judged.selfcheck(records=20),
+    }  # fmt: skip
+    for name, look in looks.items():
+        shown: Shown[Any] = look()
+        assert says_its_basis(shown.sheet), name
+        assert shown.sheet.has_rate, f"{name} has a rate here"
+        capsys.readouterr()
+        draw_sheet(shown.sheet)
+        printed = " ".join(capsys.readouterr().out.split())
+        for line in RESTS.get(name, {Rests.REFERENCES}):
+            assert line in printed, name
+            assert charts.coded(line) in shown._repr_html_(), name
+    card = judged.gap().view
+    assert charts.coded(Rests.JUDGES) in report.html(card, records=False)
+    assert Rests.REFERENCES in report.html(card, records=False)
 
 
 MODEL = "language model"

@@ -78,7 +78,7 @@ TICKET: dict[str, Json] = {
         "address": {
             "type": "object",
             "required": ["city"],
-            "properties": {"city": {"type": "string"}, "zip": {"type": "string", "pattern": "^[0-9]{5}$"}},
+            "properties": {"city": {"type": "string"}, "zip": {"type": "string", "pattern": r"\A[0-9]{5}\Z"}},
         },
         "topics": {"type": "array", "items": {"enum": ["parcel", "money"]}, "maxItems": 1},
         "orders": {"type": "array", "items": {"type": "string"}},

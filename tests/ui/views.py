@@ -15,6 +15,8 @@ from stagegap.analysis.views import (
     StageRow,
     StepBounds,
     Verdict,
+    from_json,
+    to_json,
 )
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.people.codebook import codebook
@@ -191,6 +193,11 @@ def few() -> Scorecard:
         kind="too few", stage=None, headline="Too few records to tell", summary="22 of 30 records.", basis="1 person."
     )
     return replace(full, stages=stages, ceiling=unmeasured("too few: 22 records"), verdict=verdict)
+
+
+def long_names() -> Scorecard:
+    """A stage whose name is wider than a phone and has no blank."""
+    return from_json(Scorecard, to_json(scorecard()).replace("retrieve", "a_stage_that_" + "retrieves_" * 6))
 
 
 def bounded() -> Scorecard:

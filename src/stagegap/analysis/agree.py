@@ -316,6 +316,10 @@ def agree_sheet(view: AgreeView) -> Sheet:
                 for row in view.judged
                 for name, estimate in (("PPI++", row.helped), ("Rogan-Gladen", row.corrected))
             ),
+            "What judges of answers say of some is taken to all by the metric (PPI++), or the metric's errors are "
+            "taken off (Rogan-Gladen), as the columns say."
+            if view.judged
+            else "",
             kinds_table(view.kinds),
             *why_missing((f"{row.kind} at {row.stage}", row.gap) for row in view.kinds),
             Table(columns=_WHOLE, rows=((whole.end_to_end, whole.stage_by_stage, whole.loss, whole.staged_gap),)),

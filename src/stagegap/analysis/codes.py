@@ -19,7 +19,7 @@ from stagegap.stats.sample_size import unseen_share
 from stagegap.stats.spread import clusters, spread
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
-from stagegap.tables.table import Column, Sheet, Table
+from stagegap.tables.table import Column, Rests, Sheet, Table
 
 Floats = NDArray[np.float64]
 UNCODED = "(no code)"
@@ -431,8 +431,7 @@ def _basis(view: CodesView) -> tuple[str, ...]:
     old = sum(row.before_version for row in view.rows)
     readers, changes = counted(len(view.readers), "reader"), counted(view.version, "change")
     return (
-        f"A fair sample of {view.run}, read by {readers}; the codebook has had {changes}. Whoever reads sees the "
-        "answers: `stagegap show verdicts` measures by blind answers what that does."
+        f"A fair sample of {view.run}, read by {readers}; the codebook has had {changes}. {Rests.READINGS}"
         if view.n
         else "",
         f"{counted(view.uncoded, 'failure')} without a code: give them one, or the table is too small."

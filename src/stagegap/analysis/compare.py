@@ -33,7 +33,7 @@ from stagegap.model.wording import counted, listed, metric_title, plural, senten
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
-from stagegap.tables.table import Column, Entry, Sheet, Table
+from stagegap.tables.table import Column, Entry, Rests, Sheet, Table
 
 
 def headline(view: Comparison) -> str:
@@ -81,7 +81,7 @@ def summary(view: Comparison) -> str:
     parts += [f"Nothing changed at {listed(same)}: every output is the same."] if same else []
     parts += [f"No measurable difference at {listed(tied)}."] if tied else []
     parts += [f"Too few to read at {listed(few)}."] if few else []
-    return " ".join([start, *parts])
+    return " ".join([start, *parts, Rests.of_outcome(view.outcome_name)])
 
 
 def _is(names: list[str]) -> str:

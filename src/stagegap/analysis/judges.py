@@ -27,7 +27,7 @@ from stagegap.stats.raters import agreeing, alternative_test, closeness
 from stagegap.stats.spread import Clusters
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
-from stagegap.tables.table import Column, Sheet, Table
+from stagegap.tables.table import Column, Rests, Sheet, Table
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -409,6 +409,7 @@ def judged_parts(rows: Sequence[JudgeRow], noun: str) -> Iterator[str | Table]:
             for row in rows
         ),
     )  # fmt: skip
+    yield Rests.JUDGES
 
 
 def _sentence(row: JudgeRow, noun: str) -> str:

@@ -97,6 +97,8 @@ class NeedView:
     """`budget` for larger leads too."""
     halfway: int | None = None
     """Records in all at which the evidence decides in half of the cases that the pilot does not exclude."""
+    most_minutes: float | None = None
+    """To label `more` records, as `minutes` is for those that are proposed."""
 
 
 def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
@@ -146,6 +148,7 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
         minutes=minutes(wanted, list(pace.values()), fresh=proposed - len(order)),
         sentence=_sentence(evidence, standing, more, unlabelled=len(order)),
         proposed=proposed,
+        most_minutes=minutes(lacking[order[:more]].sum(axis=0).tolist(), list(pace.values()), fresh=more - len(order)),
     )
 
 
@@ -332,6 +335,23 @@ _COLUMNS = (
 )
 
 
+def _time(view: NeedView) -> str:
+    """What the first rank takes by blind answers, and why no verdict makes it faster; empty without a pace."""
+    if view.minutes is None or not view.proposed:
+        return ""
+    start = f"At the pace of the labels so far {view.proposed:,} more take about {view.minutes:,.0f} minutes"
+    if view.n < ENOUGH_RECORDS or view.most_minutes is None:
+        return f"{start}."
+    later = ""
+    if view.more > view.proposed and view.promises:
+        lead = figures.percent(view.promises[0].lead)
+        later = f", {view.more:,} more ({view.most_minutes:,.0f} minutes) in 95% of those with a lead of {lead} points"
+    return (
+        f"{start}: these blind answers decide the first rank in half of the cases{later}. Verdicts decide no rank, for "
+        "gains rest on blind answers alone."
+    )
+
+
 def need_sheet(view: NeedView) -> Sheet:
     """What would decide the ranking, where each stage stands, the chances, and the records to label next."""
     chances = view.chances[:: max(1, len(view.chances) // 5)]
@@ -339,9 +359,7 @@ def need_sheet(view: NeedView) -> Sheet:
     return Sheet(
         headline=view.sentence,
         parts=(
-            f"At the pace of the labels so far {view.proposed:,} more take about {view.minutes:,.0f} minutes."
-            if view.minutes is not None and view.proposed
-            else "",
+            _time(view),
             Table(
                 columns=_COLUMNS,
                 rows=tuple(

@@ -25,6 +25,7 @@ from stagegap.stats.sample_size import Budget, Pilot, records_to_name
 from stagegap.stats.spread import worth
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
+from stagegap.tables.table import Rests
 
 Floats = NDArray[np.float64]
 NAMED_FROM = 0.90
@@ -285,6 +286,12 @@ def _summary(facts: Facts, ceiling: Ceiling) -> str:
 
 
 def _basis(facts: Facts) -> str:
+    if not facts.labelled and not facts.is_rated:
+        return f"{counted(facts.n, facts.noun)} scored, no labels."
+    return f"{_labelled(facts)} {Rests.RATINGS if facts.is_rated else Rests.REFERENCES}"
+
+
+def _labelled(facts: Facts) -> str:
     if not facts.labelled:
         return f"{counted(facts.n, facts.noun)} scored, no labels."
     nouns = facts.labellers.nouns

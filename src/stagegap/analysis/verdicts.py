@@ -16,7 +16,7 @@ from stagegap.stats.judge import Mix, anchoring, cheapest_mix, ppi_rate
 from stagegap.stats.spread import Clusters
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
-from stagegap.tables.table import Column, Sheet, Table
+from stagegap.tables.table import Column, Rests, Sheet, Table
 
 Floats = NDArray[np.float64]
 FEWEST_BLIND = 20
@@ -177,8 +177,8 @@ def verdict_parts(rows: Sequence[VerdictRow], noun: str) -> Iterator[str | Table
         if row.mix is not None:
             yield _time(row, row.mix)
     yield (
-        "Every other figure of references rests on blind answers alone. The correction holds where records come by "
-        "chance to those who see outputs and to those who do not."
+        f"{Rests.VERDICTS} Every other figure of references rests on blind answers alone. The correction holds where "
+        "records come by chance to those who see outputs and to those who do not."
     )
 
 

@@ -29,6 +29,8 @@ def emphasised(text: str, *, stage: str | None) -> str:
 def first_fault_sentence(scorecard: Scorecard, detail: StageDetail) -> str:
     """Say in how many bad records the stage went wrong first."""
     row = next(stage for stage in scorecard.stages if stage.stage == detail.stage)
+    if not first_faults_of(scorecard):
+        return f"No bad {scorecard.noun} is known whose first fault could be at {detail.stage}."
     bad = counted(first_faults_of(scorecard), f"bad {scorecard.noun}")
     lead = f"{sentence(detail.stage)} is the first stage to go wrong in {row.first_faults} of {bad}."
     return f"{lead} It fails most on:" if detail.groups and detail.failures else lead
@@ -58,6 +60,10 @@ def groups_note(detail: StageDetail) -> str:
 
 def failures_sentence(detail: StageDetail) -> str:
     """Say how many failures there are to read."""
+    if not detail.failures:
+        return (
+            f"Nothing to read: {detail.n:,} scored here, and none fails." if detail.n else "Nothing is scored here yet."
+        )
     note = f" (the first {len(detail.rows)} are here)" if len(detail.rows) < detail.failures else ""
     return f"Read the {counted(detail.failures, 'failure')} of {detail.n:,}, most typical first{note}:"
 

@@ -17,7 +17,7 @@ from stagegap.oddities.card import LEVEL, Checked, Detector, Finding, Oddity, Sc
 from stagegap.oddities.columns import RunColumns
 from stagegap.stats.significance import benjamini_hochberg
 from stagegap.tables.figures import Unit
-from stagegap.tables.table import Column, Entry, Figure, Row, Sheet, Table
+from stagegap.tables.table import Column, Entry, Figure, Rests, Row, Sheet, Table
 
 DETECTORS: tuple[Detector, ...] = (
     *people.DETECTORS,
@@ -162,7 +162,7 @@ def _basis(checks: Sequence[Checked], tests: int, runs: Sequence[str]) -> str:
         basis += (
             f" {counted(tests, 'test')} share one limit: of what they show, at most 5% is expected to be chance (q)."
         )
-    return basis + " A screen says where to look, it is no verdict."
+    return f"{basis} A screen says where to look, it is no verdict. {Rests.OUTPUTS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -451,9 +451,9 @@ def _basis(read: int, failures: int) -> str:
     if not read:
         return "Give each failure that you read its reasons. A failure may have several."
     if read == failures:
-        return f"All {failures:,} failures are tagged."
+        return f"All {failures:,} failures are tagged, by somebody who saw the answers."
     few = " That is few: the shares may change a lot." if read < ENOUGH else ""
     return (
-        f"{read:,} of {failures:,} failures are tagged.{few} Shares are of those tagged; the list begins with the most "
-        "typical, so they are no fair sample of the rest."
+        f"{read:,} of {failures:,} failures are tagged.{few} Shares are of those tagged, by somebody who saw the "
+        "answers; the list begins with the most typical, so they are no fair sample of the rest."
     )

@@ -120,15 +120,15 @@ def settling_form(form: Mapping[str, Json], guideline: str) -> dict[str, Json]:
     }
 
 
-_SIGNS = re.compile(r"^\s*(?:#+|[-*+]|>)\s+|\*\*|__|`")
-"""Of headings, lists, quotations, strong words and code."""
+_SIGNS = re.compile(r"^\s*(?:#+|[-*+]|>)\s+|\*\*|__|`|(?<!\w)\*(?=\w)|(?<=\w)\*(?!\w)")
+"""Of headings, lists, quotations, strong and stressed words, and code."""
 
 
 def guideline_lines(guideline: str) -> list[str]:
     """The lines of a guideline that can be cited, each once, without the signs of Markdown.
 
-    >>> guideline_lines("# Queues\\n- **billing**: money\\n- when in doubt: `other`")
-    ['Queues', 'billing: money', 'when in doubt: other']
+    >>> guideline_lines("# Queues\\n- **billing**: money\\n- when *in doubt*: `other`\\n- 2*3 or *.txt")
+    ['Queues', 'billing: money', 'when in doubt: other', '2*3 or *.txt']
     """
     lines = (_SIGNS.sub("", line).strip() for line in guideline.splitlines())
     return list(dict.fromkeys(line for line in lines if line))

@@ -21,12 +21,18 @@ NAMES = """
     select (select coalesce(max(id), 0) from annotator) + row_number() over (order by seq), name
     from (select annotator as name, min(seq) as seq from arrived group by 1)
     where name not in (select name from annotator);
-    insert into record select (select coalesce(max(id), 0) from record) + row_number() over (order by seq), id, name
+    create or replace temp table met as select * from record where name in (select record from arrived);
+    create or replace temp table fresh as
+    select (select coalesce(max(id), 0) from record) + row_number() over (order by seq) as id, n.id as cascade, name
     from (select c.id, a.record as name, min(a.seq) as seq from arrived a join cascade c on c.name = a.cascade
           where a.record <> '' group by all) n
-    where not exists (from record r where r.cascade = n.id and r.name = n.name);
+    where not exists (from met r where r.cascade = n.id and r.name = n.name);
+    insert into record from fresh;
+    insert into met from fresh;
 """
-"""Gives ids to the cascades, people and records that `arrived` names for the first time."""
+"""Gives ids to the cascades, people and records that `arrived` names for the first time; `met` has the records that it
+names, so that millions of others are looked through once.
+"""
 STAGES = """
     insert into stage select (select coalesce(max(id), 0) from stage) + row_number() over (order by seq), id, name
     from (select c.id, a.stage as name, min(a.seq) as seq from arrived a join cascade c on c.name = a.cascade
@@ -84,6 +90,8 @@ _NAMED = {
     "stage": ("s", "s.cascade = c.id and s.name = a.stage"),
 }
 """Tables of names: what each is called in a statement, and how it meets what arrives."""
+MET = {"record": "met"}
+"""The table in which names that arrive are looked up, where that is not the whole one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +126,8 @@ class EventTable(Generic[Event]):
         arrive(session, list(map(self._whole, ops)), shape=json.dumps(shape), table=self.name)
         columns = ", ".join(_COLUMNS.get(name, name) for name in self._types)
         values = ", ".join(f"{_NAMED[name][0]}.id" if name in self.named else f'a."{name}"' for name in self._types)
-        joins = " ".join(f"left join {name} {_NAMED[name][0]} on {_NAMED[name][1]}" for name in self.named)
+        tables = ((MET.get(name, name), *_NAMED[name]) for name in self.named)
+        joins = " ".join(f"left join {table} {alias} on {condition}" for table, alias, condition in tables)
         session.run(
             f"""{NAMES} {STAGES if "stage" in self.named else ""}
             insert into {self.name} (seq, cascade, {columns}) select a.seq, c.id, {values}

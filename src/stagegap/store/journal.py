@@ -185,6 +185,12 @@ class Journal:
         """Count the operations that DuckDB does not hold, and say when the oldest was written."""
         return self._rows("select count(*), min(ts) from op where seq > ? or aside = 1", [applied])[0]
 
+    def holds_answers(self) -> bool:
+        """Whether outputs wait to be moved; what people did may."""
+        applied = int(self.note(MOVED) or 0)
+        sql = "select count(*) from op where seq > ? and aside = 0 and kind in ('batch', 'carry')"
+        return bool(self._rows(sql, [applied])[0][0])
+
     def unmoved(self) -> tuple[int, float | None]:
         """Count the operations that a drainer has still to move, and say when the oldest was written."""
         applied = int(self.note(MOVED) or 0)

@@ -118,7 +118,7 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
         from arrived a
             left join cascade c on c.name = a.cascade
             left join stage s on s.cascade = c.id and s.name = a.stage
-            left join record r on r.cascade = c.id and r.name = a.record
+            left join met r on r.cascade = c.id and r.name = a.record
             left join annotator p on p.name = a.annotator
         order by a.seq
     """)

@@ -205,18 +205,19 @@ JOINS = """
 """
 
 
-def find(session: Session, run: str, cell: Cell, stage: str, records: Sequence[str] | None) -> list[Output]:
-    """The newest output of each record and repeat, in the order in which records were taken in."""
+def find(session: Session, run: str, cell: Cell, stage: str | None, records: Sequence[str] | None) -> list[Output]:
+    """The newest output of each record and repeat at a stage, or at each, in the order in which records came in."""
+    of_one = "o.record, o.repeat" if stage is not None else "o.stage, o.record, o.repeat"
     chosen = "" if records is None else " and n.name in (select unnest(from_json_strict(?::varchar, '[\"VARCHAR\"]')))"
     rows = session.rows(
         f"""select {ROW} from output o {JOINS}
         where o.run = (select id from run where key = ?::uuid) and o.cell = (select id from cell where name = ?)
-            and s.name = ? {chosen}
-        qualify row_number() over (partition by o.record, o.repeat order by o.seq desc) = 1
-        order by o.record, o.repeat""",
+            {"" if stage is None else "and s.name = ?"} {chosen}
+        qualify row_number() over (partition by {of_one} order by o.seq desc) = 1
+        order by {of_one}""",
         run,
         str(cell),
-        json_text.plain(stage),
+        *([] if stage is None else [json_text.plain(stage)]),
         *([] if records is None else [json_text.write(list(records)).decode()]),
     )
     return [output(row, session.texts.get) for row in rows]

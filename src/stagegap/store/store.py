@@ -264,9 +264,11 @@ class Store:
             self._journal.append("label", [labels.pack(cascade, label) for label in labels_])
             self._drainer.wake()
 
-    def outputs(self, run: str, cell: Cell, stage: str, *, records: Sequence[str] | None = None) -> list[Output]:
-        """The newest output of each record and repeat, in the order of the records."""
-        with self._drained() as session:
+    def outputs(self, run: str, cell: Cell, stage: str | None, *, records: Sequence[str] | None = None) -> list[Output]:
+        """The newest output of each record and repeat at a stage, or at all of them, in the order of the records."""
+        if self._journal.holds_answers():
+            self._drainer.drain_all()
+        with self._file.reading() as session:
             return outputs.find(session, run, cell, stage, records)
 
     def excerpt(self, wanted: Wanted, ids: Sequence[str]) -> Excerpt:

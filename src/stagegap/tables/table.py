@@ -5,9 +5,12 @@ Markdown.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
+from stagegap.model.cascade import RATING
 from stagegap.model.estimate import Estimate
 from stagegap.tables import figures
 from stagegap.tables.figures import MISSING, Unit
@@ -118,6 +121,52 @@ class Table:
         return tuple(cell_text(row[place], self.columns[place].unit) for place in self.visible)
 
 
+_INTERVAL = re.compile(r"\((?:\d+% interval )?−?\d+ to −?\d+\)|interval −?\d+ to −?\d+")
+"""Of a share or of points, as sentences have it."""
+
+
+class Rests(StrEnum):
+    """On what the rates of a view rest, and what was taken off them: a sentence beside its figures."""
+
+    REFERENCES = (
+        "Scores, gaps and gains rest on references (blind answers, and answers from files): no verdict and no judge "
+        "enters them, and nothing is taken off."
+    )
+    RATINGS = (
+        "Ratings rest on those who saw the outputs, scores of stages on references (blind answers, and answers from "
+        "files): nothing is taken off."
+    )
+    ANSWERS = (
+        "Agreement and gaps rest on blind answers, and answers from files, to the same inputs: no verdict and no judge "
+        "enters, and nothing is taken off."
+    )
+    READINGS = (
+        "Rates rest on readings by those who saw the answers: how far that drew them is not taken off here, and "
+        "`stagegap show verdicts` does so by blind answers."
+    )
+    VERDICTS = (
+        "Rates rest on verdicts by those who saw the outputs: anchoring is taken off by blind answers (PPI++), but "
+        "where a figure says otherwise."
+    )
+    JUDGES = (
+        "Rates rest on the marks of judges: their errors are taken off by labels (PPI++, Rogan-Gladen), but where a "
+        "figure says otherwise."
+    )
+    MARKS = (
+        "Rates rest on marks from files, by those who saw the whole record, scores beside them on references: nothing "
+        "is taken off."
+    )
+    PLANTED = "Rates rest on faults that were planted, so that what is right is known: nothing is taken off."
+    OUTPUTS = (
+        "Rates rest on outputs and references as they are: no verdict and no judge enters, and nothing is taken off."
+    )
+
+    @classmethod
+    def of_outcome(cls, name: str) -> Rests:
+        """What scores and gains rest on where the outcome has that name."""
+        return cls.RATINGS if RATING in name else cls.REFERENCES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
     """What a view says: its answer, then sentences and tables in the order in which they are read."""
@@ -148,6 +197,20 @@ class Sheet:
     def rows(self) -> list[Row]:
         """Every figure of its tables, one a row."""
         return [row for table in self.tables for row in figure_rows(table)]
+
+    @property
+    def has_rate(self) -> bool:
+        """It has a measured share or a difference of shares, in a table or with its interval in a sentence."""
+        return any(
+            row.get("unit") in (Unit.SHARE, Unit.POINTS) and not math.isnan(float(row["estimate"] or 0))
+            for row in self.rows()
+        ) or any(_INTERVAL.search(sentence) for sentence in (self.headline, *self.sentences))
+
+    def resting(self, rests: Rests) -> Sheet:
+        """The same with on what its rates rest as the last sentence; itself without a rate, or where it says that."""
+        if not self.has_rate or any(line in sentence for line in Rests for sentence in self.sentences):
+            return self
+        return replace(self, parts=(*self.parts, str(rests)))
 
 
 def estimate_of(cell: Entry) -> Estimate | None:

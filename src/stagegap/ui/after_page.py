@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit
 
-from stagegap.analysis.aim import aim_sheet
-from stagegap.analysis.cheaper import cheaper_sheet
-from stagegap.analysis.watch import watch_sheet
+from stagegap import registry
 from stagegap.errors import StagegapError
 from stagegap.ui import background, choice, elements
 from stagegap.ui.elements import note
@@ -54,7 +52,7 @@ def _draw_cheaper(past: Past, cascade: str) -> None:
     swaps = past.cheaper()
     known = swaps.kept()
     if known is not None and not known.is_old:
-        return _draw_sheet("cheaper", cheaper_sheet(known.view))
+        return _draw_sheet("cheaper", registry.view("cheaper").sheet(known.view))
     key = ("cheaper", cascade)
     if background.is_working(key):
         note("Holding every version to the margin. This part fills itself.")
@@ -79,7 +77,7 @@ def _draw_aim(workspace: Workspace, cascade: str) -> None:
     """Draw the stage and the figures of all; no answers or references, whoever looks may still label blind."""
     with streamlit.spinner("Looking at the newest run and all before it"):
         view = workspace.runs.attribution(cascade).aim()
-    _draw_sheet("aim", aim_sheet(view).without_records)
+    _draw_sheet("aim", registry.view("aim").sheet(view).without_records)
     if view.feedback:
         note("What to tell it about each failure, in the terminal: `stagegap show aim`.")
 
@@ -90,7 +88,7 @@ def _draw_watch(past: Past) -> None:
         return note("Nothing came in yet. In the terminal: `stagegap tools watch FOLDER`.")
     with streamlit.spinner("Looking at what came in"):
         view = watch.view()
-    return _draw_sheet("watch", watch_sheet(view))
+    return _draw_sheet("watch", registry.view("watch").sheet(view))
 
 
 def _draw_sheet(name: str, sheet: Sheet) -> None:

@@ -15,6 +15,7 @@ from stagegap.model.record import Json
 from stagegap.model.wording import counted, plural
 from stagegap.people.card import guideline_hash
 from stagegap.tables import figures
+from stagegap.tables.table import Rests
 from stagegap.ui import background, choice, elements, identity, label_page, media, share, state
 from stagegap.ui.elements import note
 from stagegap.ui.share import Offer
@@ -164,6 +165,7 @@ def draw(workspace: Workspace) -> None:
     else:
         beyond = {stage: notes.beyond} if notes else {}
         elements.chart("agreement", charts.agreement(scorecard, chosen=stage, beyond=beyond), picks="stage")
+        note(Rests.ANSWERS)
         choice.newer_labels(workspace, scorecard)
     if notes is None and problem:
         return note(problem)

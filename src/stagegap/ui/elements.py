@@ -39,6 +39,8 @@ def day(at: float) -> str:
 
 _LINK = "color:light-dark(#0063A6,#7CC0F0)"
 """Of the theme, which `streamlit.html` does not hand on to a link."""
+_WRAP = "overflow-wrap:anywhere"
+"""Names of stages are as long as somebody likes, and have no blank to break at."""
 _MARK = 'style="font-style:normal;font-weight:700;color:light-dark(#B34700,#F58A4B)"'
 
 
@@ -96,7 +98,7 @@ def field(name: str, text: str) -> None:
 def link(text: str, label: str, page: str) -> None:
     """Write a small line that ends in a link to another page of the app, in the same tab."""
     streamlit.html(
-        f'<p style="margin:0;font-size:0.9em">{escape(text)} '
+        f'<p style="margin:0;font-size:0.9em;{_WRAP}">{escape(text)} '
         f'<a href="{escape(page)}" target="_self" style="{_LINK}">{escape(label)}</a></p>'
     )
 
@@ -110,15 +112,17 @@ def lead(*, caution: str, summary: str, stage: str | None, basis: str, advice: s
     """Write the sentences under the verdict, what to know before it first, the finding marked."""
     html = charts.emphasised(summary, stage=stage).replace("<em>", f"<em {_MARK}>")
     small = "".join(
-        f'<p style="margin:0;font-size:0.9em;opacity:0.9">{charts.coded(text)}</p>' for text in (basis, advice) if text
+        f'<p style="margin:0;font-size:0.9em;opacity:0.9;{_WRAP}">{charts.coded(text)}</p>'
+        for text in (basis, advice)
+        if text
     )
-    first = f'<p style="margin:0 0 0.5rem"><b>{escape(caution)}</b></p>' if caution else ""
-    streamlit.html(f'{first}<p style="margin:0 0 0.5rem">{html}</p>{small}')
+    first = f'<p style="margin:0 0 0.5rem;{_WRAP}"><b>{escape(caution)}</b></p>' if caution else ""
+    streamlit.html(f'{first}<p style="margin:0 0 0.5rem;{_WRAP}">{html}</p>{small}')
 
 
 def question(text: str) -> None:
     """Write the page's first heading in the size of a second one, so that it fits beside a control."""
-    streamlit.html(f'<h1 style="font-size:1.28rem;padding:0;margin:0">{escape(text)}</h1>', width="content")
+    streamlit.html(f'<h1 style="font-size:1.28rem;padding:0;margin:0;{_WRAP}">{escape(text)}</h1>', width="content")
 
 
 def picker(
@@ -175,7 +179,7 @@ def sheet(name: str, view: Sheet) -> None:
 
 def subheading(text: str) -> None:
     """Write a heading of the second level in the size of a third."""
-    streamlit.html(f'<h2 style="font-size:1.1rem;padding:0;margin:0">{escape(text)}</h2>')
+    streamlit.html(f'<h2 style="font-size:1.1rem;padding:0;margin:0;{_WRAP}">{escape(text)}</h2>')
 
 
 def failure_list(stage: str, html: str, *, record: str | None, before: int, next_after: int | None) -> None:

@@ -15,6 +15,7 @@ from stagegap.errors import StagegapError
 from stagegap.model.notes import FailurePage, Wanted
 from stagegap.model.record import Json
 from stagegap.people.codebook import LONGEST
+from stagegap.tables.table import Rests
 from stagegap.ui import choice, elements, identity, media, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
@@ -254,7 +255,8 @@ def _lists(
     left, middle, rail = streamlit.columns([3.6, 4.6, 2.2], gap="medium")
     with left:
         pictures = media.small(workspace, scorecard.cascade, ids)
-        _list(page, detail.stage, scorecard.noun, record, own_tally, pictures=pictures)
+        rests = Rests.of_outcome(scorecard.outcome_name)
+        _list(page, detail.stage, scorecard.noun, record, own_tally, pictures=pictures, rests=rests)
     with middle:
         if record is not None:
             draw_record(workspace, scorecard, record, ids, who)
@@ -279,12 +281,20 @@ def _of_cell(workspace: Workspace, scorecard: Scorecard, wanted: Wanted) -> Want
 
 
 def _list(
-    page: FailurePage, stage: str, noun: str, record: str | None, own_tally: OwnTally, *, pictures: charts.Pictures
+    page: FailurePage,
+    stage: str,
+    noun: str,
+    record: str | None,
+    own_tally: OwnTally,
+    *,
+    pictures: charts.Pictures,
+    rests: Rests,
 ) -> None:
     tags = own_tally.own.by_record
     html = charts.failure_list(page, stage=stage, noun=noun, chosen=None, tags=tags, pictures=pictures)
     elements.failure_list(stage, html, record=record, before=page.before, next_after=page.next)
     note(charts.list_sentence(page, noun=noun))
+    note(rests)
     with streamlit.container(horizontal=True):
         if page.before:
             streamlit.button("First page", on_click=state.choose_several, kwargs={"after": None, "record": None})

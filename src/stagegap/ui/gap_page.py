@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit
 
-from stagegap import charts, report
-from stagegap.analysis.codes import codes_sheet
+from stagegap import charts, registry, report
 from stagegap.analysis.views import Scorecard, sheets_beside
 from stagegap.model.wording import plural
 from stagegap.tables.table import Sheet
@@ -91,7 +90,7 @@ def draw(workspace: Workspace) -> None:
     )
     choice.say_if_elsewhere(opened)
     choice.strips(workspace, scorecard)
-    read = codes_sheet(workspace.runs.attribution(opened.cascade, scorecard.run).codes())
+    read = registry.view("codes").sheet(workspace.runs.attribution(opened.cascade, scorecard.run).codes())
     query = urlencode({"cascade": scorecard.cascade, "run": scorecard.run})
     nouns = plural(scorecard.noun, 2)
     if not scorecard.labels_seq and not scorecard.system.is_measured:

@@ -38,8 +38,8 @@ def draw_record(workspace: Workspace, scorecard: Scorecard, card: Oddity, who: s
     return None
 
 
-LEARN = "whether more data would close the gap (stagegap show odd --learn)"
-WITHOUT = "whether a stage is better without an input, a paragraph or a document (stagegap show odd --without)"
+LEARN = "whether more data would close the gap (`stagegap show odd --learn`)"
+WITHOUT = "whether a stage is better without an input, a paragraph or a document (`stagegap show odd --without`)"
 LONGEST = 300
 """Characters of a reason."""
 

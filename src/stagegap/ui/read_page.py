@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import streamlit
 
-from stagegap import charts
-from stagegap.analysis.codes import codes_sheet
+from stagegap import charts, registry
 from stagegap.errors import ConfigurationError, StagegapError
 from stagegap.model.notes import Severity
 from stagegap.model.record import Json
@@ -164,7 +163,7 @@ def draw_codebook(workspace: Workspace, cascade: str, run: str, who: str, verifi
     streamlit.divider()
     act = partial(_act, who)
     view = workspace.runs.attribution(cascade, run).codes()
-    sheet = codes_sheet(view)
+    sheet = registry.view("codes").sheet(view)
     with streamlit.container(horizontal=True, vertical_alignment="center"):
         streamlit.header(elements.plain(sheet.headline), anchor="what-went-wrong", width="content")
         streamlit.button("Count again")

@@ -61,14 +61,20 @@ def outputs_of_record(
     levels = Levels.of(cascade)
     outputs: dict[tuple[str, str], dict[str, Output]] = {}
     of_units: dict[str, list[Output | None]] = {}
+    own: dict[str, dict[str, Output]] = {}
+    for output in store.outputs(run.id, SYSTEM, None, records=[record.id]):  # at once: of millions one is looked for
+        if output.repeat == 0:
+            own.setdefault(output.stage, {})[record.id] = output
     for stage in cascade.names:
         path = levels.paths[stage]
+        if not path:
+            outputs[str(SYSTEM), stage] = own.get(stage, {})
+            continue
         units = units_by(lists_of(SYSTEM, path, outputs, {}), levels, record, path)
         names = [unit_id(record.id, keys) for keys in units] if isinstance(units, list) else []
         asked = store.outputs(run.id, SYSTEM, stage, records=names) if names else ()
         outputs[str(SYSTEM), stage] = {output.record: output for output in asked if output.repeat == 0}
-        if path:
-            of_units[stage] = [outputs[str(SYSTEM), stage].get(name) for name in names]
+        of_units[stage] = [outputs[str(SYSTEM), stage].get(name) for name in names]
     whole = with_lists(cascade, [record], outputs, {})
     return {stage: of[record.id] for (_, stage), of in whole.items() if record.id in of}, of_units
 

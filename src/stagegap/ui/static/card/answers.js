@@ -36,7 +36,16 @@ function whyNoText(field, text) {
   if (!text.trim()) return "Write an answer, or skip."
   if (text.length < (field.shortest ?? 0)) return `Write at least ${field.shortest} characters, or skip.`
   if (text.length > (field.longest ?? Infinity)) return `Write at most ${field.longest} characters, or skip.`
-  return field.pattern && !new RegExp(field.pattern, "u").test(text) ? `Write it like ${field.pattern}, or skip.` : ""
+  return field.pattern && matcher(field.pattern)?.test(text) === false ? `Write it like ${field.pattern}, or skip.` : ""
+}
+
+// A pattern of Python's, as a browser reads it; null for one that it can't, which is checked where the answer is stored.
+function matcher(pattern) {
+  const flags = /^\(\?([ims]+)\)/.exec(pattern)
+  const text = pattern.slice(flags?.[0].length ?? 0).replaceAll("(?P<", "(?<").replaceAll("\\A", "^").replace(/\\[Zz]/g, "$")
+  for (const [own, mode] of [[pattern, "u"], [text, `u${flags?.[1] ?? ""}`], [text, flags?.[1] ?? ""]])
+    try { return new RegExp(own, mode) } catch { /* the next form */ }
+  return null
 }
 
 // A number stays the text that was typed until Python reads it: a browser rounds whole numbers beyond 2 ** 53.

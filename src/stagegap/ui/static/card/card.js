@@ -27,6 +27,7 @@ class Card {
     this.skipped = new Set() // records skipped here: offered again when nothing else is left
     this.view = new View(this)
     this.keys = new Keys(this)
+    this.presence = new Presence(root)
     this.quickKey = `stagegap/quick/${data.who}`
     this.isQuick = device.read(this.quickKey) ?? true // a digit saves where one choice is the whole answer
     this.filters = {} // what is searched for, by field
@@ -43,6 +44,7 @@ class Card {
     this.said = ""
     this.listeners = [
       ["keydown", event => this.keys.on(event)],
+      ["click", event => this.presence.click(event)],
       ["pointerdown", () => this.clock.tick()],
       ["wheel", () => this.clock.tick()],
     ]
@@ -69,8 +71,10 @@ class Card {
     this.waiting.push(...data.items.filter(item => !away.has(item.id)))
     if (data.last && !this.history.length && !this.handled.has(data.last.item.id)) this.history.push(data.last) // undo works after a reload
     const isFree = this.mayTakeFocus()
-    if (!this.current && (this.warming.length || this.waiting.length)) this.next()
-    else if (this.isTyping) return this.view.refresh()
+    if (!this.current && (this.warming.length || this.waiting.length)) {
+      this.next()
+      this.presence.came()
+    } else if (this.isTyping) return this.view.refresh()
     else return this.paint()
     if (isFree) this.focusQuestion()
   }

@@ -13,6 +13,28 @@ const isWritten = field => ["long", "number", "line", "lines"].includes(field.ki
 const isSearched = field => field.kind === "ranking" || (field.kind === "list" && field.options.length > 9) // number keys reach nine
 const isYesNo = field => field.kind === "choice" && field.options?.length === 2 && field.options.every(option => typeof option.value === "boolean")
 
+const AWAY = '[data-testid="stButtonGroup"] button, [data-testid="stSelectbox"], [role=option], a[href]'
+const LEAVES_MS = 500 // from a click on the way to another stage until the page says that it works
+
+// Whether a key can't be meant for what is on the screen: it was pressed before that came, or on the way elsewhere.
+class Presence {
+  constructor(root) {
+    this.root = root
+    this.since = 0 // when what is on the screen came, not by a key of the person
+    this.left = -Infinity // when something was clicked that leads elsewhere
+  }
+  came() { this.since = performance.now() }
+  click(event) {
+    const target = event.composedPath()[0]
+    if (!this.root.contains(target) && target.closest?.(AWAY)) this.left = performance.now()
+  }
+  isAbsent(event) {
+    const isWorking = document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState !== "notRunning"
+    if (!isWorking && performance.now() - this.left > LEAVES_MS) this.left = -Infinity
+    return event.timeStamp < this.since || this.left > 0
+  }
+}
+
 class Keys {
   constructor(card) {
     this.card = card
@@ -36,6 +58,8 @@ class Keys {
       if (!event.repeat || event.key.startsWith("Arrow")) action() // a key that is held down saves and skips once
     }
     if (event.isComposing) return event.stopPropagation()
+    const isText = card.takesText && this.isPlain(event) && event.key.length === 1
+    if (card.presence.isAbsent(event) && !isText) return take(() => {})
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return take(() => card.save())
     const isChord = event[CHORD] && !event.metaKey && event.altKey !== event.ctrlKey
     const placing = card.current && card.places?.key(event, target, isChord)
@@ -62,7 +86,8 @@ class Keys {
     const key = event.key.toLowerCase()
     if (card.briefing.isOpen) return null
     const around = { g: () => card.toggle("guidelineOpen"), "?": () => card.toggle("helpOpen"), z: () => card.undo() }
-    if (!card.current) return { z: around.z, s: card.skippedLeft ? () => card.offerSkipped() : null }[key]
+    const aside = { c: isChord ? null : () => {}, r: isChord ? null : () => {} } // Streamlit would clear its cache or run again
+    if (!card.current) return { ...aside, z: around.z, s: card.skippedLeft ? () => card.offerSkipped() : null }[key]
     if (card.explained) return around[key]
     const sound = card.box.querySelector("audio")
     const isPressed = event.key === " " && event.composedPath()[0].tagName === "BUTTON" // Space presses a button
@@ -77,7 +102,7 @@ class Keys {
       f: () => card.flip("_odd"),
       n: () => card.openNote(),
       d: card.savesByDigit ? () => card.flipQuick() : null,
-      c: isChord ? null : () => {}, r: isChord ? null : () => {}, // Streamlit would clear its cache or run again
+      ...aside,
     }[key]
   }
 

@@ -23,6 +23,7 @@ class Reader {
     this.context = data.context
     this.outbox = new Outbox(data.context, [], data.who)
     this.clock = new Clock()
+    this.presence = new Presence(root)
     this.waiting = []
     this.handled = new Set()
     this.skipped = new Set()
@@ -32,6 +33,7 @@ class Reader {
     this.said = ""
     this.listeners = [
       ["keydown", event => this.key(event)],
+      ["click", event => this.presence.click(event)],
       ["pointerdown", () => this.clock.tick()],
       ["wheel", () => this.clock.tick()],
     ]
@@ -58,11 +60,15 @@ class Reader {
     if (isShownNow) {
       this.current = now
       this.clock.restart()
+      this.presence.came()
     }
     const away = new Set([...this.handled, ...this.skipped, ...this.waiting.map(item => item.record), this.current?.record])
     this.waiting.push(...data.items.filter(item => !away.has(item.record)))
     if (data.last && !this.history.length && !this.handled.has(data.last.record)) this.history.push({ item: data.last })
-    if (!this.current && this.waiting.length) return this.next()
+    if (!this.current && this.waiting.length) {
+      this.presence.came()
+      return this.next()
+    }
     if (isTextBox(this.root.activeElement)) return this.refresh()
     return this.paint()
   }
@@ -246,6 +252,7 @@ class Reader {
       if (!event.repeat) action()
     }
     if (event.isComposing) return event.stopPropagation()
+    if (!isTextBox(target) && this.presence.isAbsent(event)) return take(() => {})
     const isChord = event[CHORD] && !event.metaKey && event.altKey !== event.ctrlKey
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey
     const command = (isChord || (isPlain && !this.takesText)) && this.command(event.key.toLowerCase(), isChord)
