@@ -17,6 +17,10 @@ def test_first_fault_sentence_names_stage_and_counts() -> None:
     bare = replace(card.details[1], groups=())
     assert charts.first_fault_sentence(card, bare).endswith("266 bad mails.")
     assert charts.first_fault_sentence(card, replace(card.details[1], failures=0)).endswith("266 bad mails.")
+    none_bad = replace(card, with_first_fault=0)
+    assert charts.first_fault_sentence(none_bad, card.details[1]) == (
+        "No bad mail is known whose first fault could be at retrieve."
+    )
 
 
 def test_groups_note_says_how_many_were_checked() -> None:
@@ -37,6 +41,9 @@ def test_failures_sentence_says_when_not_all_are_here() -> None:
         "Read the 222 failures of 600, most typical first (the first 10 are here):"
     )
     assert charts.failures_sentence(card.details[0]) == "Read the 3 failures of 600, most typical first:"
+    none = replace(card.details[0], failures=0, rows=())
+    assert charts.failures_sentence(none) == "Nothing to read: 600 scored here, and none fails."
+    assert charts.failures_sentence(replace(none, n=0)) == "Nothing is scored here yet."
 
 
 def test_lost_anyway_says_what_no_fix_can_win() -> None:

@@ -279,11 +279,13 @@ def test_correction_that_no_reader_can_make_is_refused(project: Workspace, chang
         (OutputType(kind=Kind.LIST), " one\n\ntwo ", ["one", "two"]),
         (OutputType(kind=Kind.LABELS, values=("red", "blue")), "blue\nred", ["red", "blue"]),
         (OutputType(kind=Kind.LABELS, values=("red", "blue")), "green", None),
+        (OutputType(kind=Kind.RANKING, of="kb", k=2), "D2\n D1", ["D2", "D1"]),
+        (OutputType(kind=Kind.RANKING, of="kb", k=2), "D2\nD9", None),
     ],
 )
 def test_what_a_reader_types_is_a_value_of_the_stage_or_refused(output: OutputType, text: str, value: Json) -> None:
     if value is None:
         with pytest.raises(ConfigurationError, match="is no answer of the stage"):
-            typed_correction(output, text)
+            typed_correction(output, text, ("D1", "D2"))
     else:
-        assert typed_correction(output, text) == value
+        assert typed_correction(output, text, ("D1", "D2")) == value

@@ -70,7 +70,8 @@ def given(
         "progress": {"done": sitting.done, "passed": sitting.passed, "total": sitting.total},
         "longest": LONGEST,
         "corrects": {
-            stage: {"values": list(box.values) or None, "many": box.is_many} for stage, box in sitting.corrects.items()
+            stage: {"values": list(box.values) or None, "many": box.is_many, "lines": box.lines}
+            for stage, box in sitting.corrects.items()
         },
     }
 

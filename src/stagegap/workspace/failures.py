@@ -173,6 +173,12 @@ class Failures:
             run=stored.name,
         )
 
+    def shows(self, run: Run) -> Showing:
+        """What the records of a run are shown with, read once. Raises: SpecError."""
+        if run.id not in self._shows:
+            self._shows[run.id] = showing(self._base, run)
+        return self._shows[run.id]
+
     def _opened(
         self, cascade: str, run: str, record: str
     ) -> tuple[Run, Showing, Record, Mapping[str, Output], Mapping[str, Sequence[Output | None]]] | None:
@@ -180,9 +186,7 @@ class Failures:
         not have it.
         """
         stored = self._base.run(cascade, run)
-        if stored.id not in self._shows:
-            self._shows[stored.id] = showing(self._base, stored)
-        show = self._shows[stored.id]
+        show = self.shows(stored)
         records = self._store.records(cascade, ids=[record])
         if not records:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -273,7 +273,9 @@ class Readings:
         output = next((output for output in outputs if output.repeat == 0 and output.status.has_value), None)
         if output is None:
             raise ConfigurationError(f"Stage {stage!r} gave no output for {record!r} that could be put right.")
-        right = Answer(value=typed_correction(cascade.stage(stage).output, str(event.get("value") or "")))
+        of = cascade.stage(stage).output
+        documents = self._failures.shows(run).documents.get(of.of or "", {})
+        right = Answer(value=typed_correction(of, str(event.get("value") or ""), documents))
         yield replace(label, action="label", answer=verdicts.verdict_on(output.value, "correct", right))
 
     def uncoded(self, cascade: str, run: str | None, who: str) -> list[Reading]:
@@ -354,7 +356,9 @@ class Box:
     values: tuple[str, ...] = ()
     """Of a closed set."""
     is_many: bool = False
-    """Several of them, or one text a line."""
+    """Several of them, or a line each."""
+    lines: str = "one a line"
+    """What a line is."""
 
 
 def corrigible(cascade: Cascade) -> Mapping[str, Box]:
@@ -375,19 +379,23 @@ def _box(output: OutputType) -> Box | None:
             return Box(output.values, is_many=True)
         case Kind.LIST if output.schema is None:
             return Box(is_many=True)
+        case Kind.RANKING:
+            return Box(is_many=True, lines="the id of a document a line, best first")
         case _:
             return None
 
 
-def typed_correction(output: OutputType, text: str) -> Json:
-    """What was typed or chosen, several one a line, as a value of the type. Raises: ConfigurationError."""
+def typed_correction(output: OutputType, text: str, documents: Collection[str] = ()) -> Json:
+    """What was typed or chosen, several one a line, as a value of the type; `documents` are those that a ranking may
+    name. Raises: ConfigurationError.
+    """
     value: Json = YES_NO.get(text) if output.kind is Kind.BOOLEAN else text
     try:
         if output.kind is Kind.NUMBER:
             value = typed_number(text)
-        if output.kind in (Kind.LABELS, Kind.LIST):
+        if output.kind in (Kind.LABELS, Kind.LIST, Kind.RANKING):
             value = [line.strip() for line in text.splitlines() if line.strip()]
-        accepted = accept(output, value, ())
+        accepted = accept(output, value, documents)
         if isinstance(accepted, Rejected):
             raise ValueError(accepted.reason)
     except ValueError as error:

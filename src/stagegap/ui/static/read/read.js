@@ -449,7 +449,7 @@ class Reader {
     }
     const box = form.values
       ? element("select", attributes, element("option", { value: "" }, text), ...form.values.map(value => element("option", { value }, value)))
-      : element("textarea", { ...attributes, rows: form.many ? "3" : "2", placeholder: form.many ? `${text}, one a line` : text })
+      : element("textarea", { ...attributes, rows: form.many ? "3" : "2", placeholder: form.many ? `${text}, ${form.lines}` : text })
     box.value = this.right
     return [box]
   }
