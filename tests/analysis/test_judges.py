@@ -7,7 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stagegap.analysis.judges import EarlierColumns, JudgeColumns, JudgeRow, JudgesView, judge_row, judges_sheet
+from stagegap.analysis.judges import (
+    EarlierColumns,
+    JudgeColumns,
+    JudgeRow,
+    JudgesView,
+    consensus,
+    judge_row,
+    judges_sheet,
+)
 from stagegap.stats.spread import Clusters
 from stagegap.tables.table import Sheet
 
@@ -246,3 +254,28 @@ def test_alternative_annotator_test_says_whether_it_may_stand_in() -> None:
 
 def test_run_without_a_judge_says_how_one_is_written() -> None:
     assert sheet_of().sentences == ("No stage of the run has a judge: write one under `judge` of a stage.",)
+
+
+def test_consensus_is_what_more_than_half_say_and_is_measured_and_corrected_as_a_judge_is() -> None:
+    alone, rng = planted(n=4000, labelled=800), np.random.default_rng(1)
+    truth = planted(n=4000, labelled=4000).labels == 1
+    several = [
+        replace(alone, judge=name, marks=np.where(truth, rng.random(4000) < 0.8, rng.random(4000) < 0.25).astype(float))
+        for name in ("a", "b", "c")
+    ]
+    row, one = measured(consensus(several)), measured(several[0])
+    assert (row.judge, row.criterion) == ("consensus of 3", "more than half of a, b and c say so")
+    assert row.sensitivity.low <= 0.8**3 + 3 * 0.8**2 * 0.2 <= row.sensitivity.high
+    assert row.specificity.low <= 0.75**3 + 3 * 0.75**2 * 0.25 <= row.specificity.high
+    assert row.corrected.low <= 0.7 <= row.corrected.high
+    assert row.corrected.high - row.corrected.low < one.corrected.high - one.corrected.low
+
+
+def test_consensus_says_no_more_than_its_judges() -> None:
+    alone = planted(n=6, labelled=6)
+    first = replace(alone, judge="a", marks=np.array([1.0, 1, 0, 0, np.nan, 1]))
+    second = replace(alone, judge="b", marks=np.array([1.0, 0, 1, 0, 1, 1]), is_taught=np.arange(6) == 5)
+    both = consensus([first, second])
+    np.testing.assert_array_equal(both.marks, [1, 0, 0, 0, np.nan, 1])
+    assert both.is_taught.tolist() == [False] * 5 + [True]
+    np.testing.assert_array_equal(consensus([second] * 3).marks, second.marks)

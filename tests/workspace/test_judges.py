@@ -45,6 +45,14 @@ def test_judges_are_called_once_for_each_output_and_never_again(tmp_path: Path) 
     assert (again.calls, replanned.calls) == (0, 0)
 
 
+def test_several_judges_of_a_stage_that_say_good_or_not_have_a_consensus(tmp_path: Path) -> None:
+    home = write_judged(tmp_path, SMALL, judges=STRICT + STRICT.replace("strict:", "kind:", 1) + GRADED)
+    with Workspace.open(home) as workspace:
+        workspace.runs.new(None)
+        rows = workspace.runs.attribution("replies").judges().rows
+    assert [row.judge for row in rows] == ["strict", "kind", "graded", "consensus of 2"]
+
+
 def test_changed_judge_is_called_again_and_nothing_else(tmp_path: Path) -> None:
     home = write_judged(tmp_path, SMALL)
     with Workspace.open(home) as workspace:

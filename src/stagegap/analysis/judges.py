@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.wording import counted, plural, why_missing
+from stagegap.model.wording import counted, listed, plural, why_missing
 from stagegap.stats.agreement import alpha_bootstrap
 from stagegap.stats.correlation import correlations
 from stagegap.stats.intervals import mean_of
@@ -148,6 +148,24 @@ class JudgesView:
     rows: tuple[JudgeRow, ...]
 
 
+def consensus(several: Sequence[JudgeColumns]) -> JudgeColumns:
+    """What more than half of several judges of a stage say that say good or not, as a judge of its own.
+
+    It says nothing of an output that one of them gave no mark, and whatever teaches one of them measures it not.
+    """
+    marks = np.vstack([columns.marks for columns in several])
+    shares = marks.mean(axis=0)  # NaN where one gave none
+    return replace(
+        several[0],
+        judge=f"consensus of {len(several)}",
+        criterion=f"more than half of {listed([columns.judge for columns in several])} say so",
+        sees_reference=any(columns.sees_reference for columns in several),
+        marks=np.where(np.isnan(shares), np.nan, (shares > 0.5).astype(np.float64)),
+        is_taught=np.logical_or.reduce([columns.is_taught for columns in several]),
+        agreeing_repeats=np.full(len(shares), np.nan),
+    )
+
+
 def judge_row(columns: JudgeColumns, earlier: EarlierColumns | None = None, *, seed: int, noun: str) -> JudgeRow:
     """One judge measured, and its marks corrected; `earlier` is what it said in another run."""
     inside = columns.is_output & ~columns.is_taught
@@ -189,7 +207,7 @@ def judge_row(columns: JudgeColumns, earlier: EarlierColumns | None = None, *, s
         else unmeasured("too few: no labelled output"),
         consistency=mean_of(np.where(inside, columns.agreeing_repeats, np.nan), of)
         if (inside & ~np.isnan(columns.agreeing_repeats)).any()
-        else unmeasured("not measured: the judge is asked once, and `repeats: 2` asks it twice"),
+        else unmeasured("not measured: asked once, and `repeats: 2` asks twice"),
         length_bias=_length_bias(columns, labels, is_seen),
         drift=_drift(columns, earlier, inside),
         stand_in=_stand_in(columns, inside),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.evidence import Evidence
-from stagegap.analysis.judges import EarlierColumns, JudgeColumns, JudgeRow, judge_row
+from stagegap.analysis.judges import EarlierColumns, JudgeColumns, JudgeRow, consensus, judge_row
 from stagegap.analysis.verdicts import VerdictColumns, VerdictRow, verdict_row
 from stagegap.metrics import score
 from stagegap.model.answer import Label, Output, Reference
@@ -51,6 +51,11 @@ def judge_rows(store: Store, now: JudgedRun, earlier: JudgedRun | None = None) -
             _earlier(store, reader, judge, columns, earlier) if earlier else None
             for judge, columns in zip(cascade.judges, read, strict=True)
         ]
+    for stage in dict.fromkeys(columns.stage for columns in read):
+        alike = [c for c in read if c.stage == stage and not c.is_graded and c.against == "answers"]
+        if len(alike) > 1:
+            read.append(consensus(alike))
+            before.append(None)
     return tuple(
         judge_row(columns, then, seed=now.run.seed, noun=cascade.noun)
         for columns, then in zip(read, before, strict=True)
