@@ -15,6 +15,7 @@ const isYesNo = field => field.kind === "choice" && field.options?.length === 2 
 
 const AWAY = '[data-testid="stButtonGroup"] button, [data-testid="stSelectbox"], [role=option], a[href]'
 const LEAVES_MS = 500 // from a click on the way to another stage until the page says that it works
+const LONGEST_MS = 10_000 // so long a page that works holds keys back
 
 // Whether a key can't be meant for what is on the screen: it was pressed before that came, or on the way elsewhere.
 class Presence {
@@ -30,7 +31,8 @@ class Presence {
   }
   isAbsent(event) {
     const isWorking = document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState !== "notRunning"
-    if (!isWorking && performance.now() - this.left > LEAVES_MS) this.left = -Infinity
+    const age = performance.now() - this.left
+    if (age > LONGEST_MS || (!isWorking && age > LEAVES_MS)) this.left = -Infinity
     return event.timeStamp < this.since || this.left > 0
   }
 }
