@@ -266,9 +266,7 @@ class Store:
 
     def outputs(self, run: str, cell: Cell, stage: str | None, *, records: Sequence[str] | None = None) -> list[Output]:
         """The newest output of each record and repeat at a stage, or at all of them, in the order of the records."""
-        if self._journal.holds_answers():
-            self._drainer.drain_all()
-        with self._file.reading() as session:
+        with self._drained() if self._journal.holds_answers() else self._file.reading() as session:
             return outputs.find(session, run, cell, stage, records)
 
     def excerpt(self, wanted: Wanted, ids: Sequence[str]) -> Excerpt:
