@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -17,6 +18,14 @@ from stagegap.exchange.spans import TRACE_FORMATS, items_of
 from stagegap.exchange.spans.files import import_traces
 from stagegap.exchange.spans.values import CHUNK, values_of
 from stagegap.spec import load
+
+
+def _archive(**files: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "."), content)
+    return packed.getvalue()
 
 
 def reasons(source: Path, folder: Path) -> dict[str, int]:
@@ -153,6 +162,10 @@ def test_durations_that_cannot_be_read_are_counted(tmp_path: Path, entry: dict[s
     [
         (b"", "The file is empty"),
         (b"\xff\xfe{\x00", "UTF-16"),
+        (b"{\x00}\x00", "UTF-16"),
+        (gzip.compress(gzip.compress(b"{}")), "packed by gzip twice"),
+        (b"{}", "begins with an empty object"),
+        (_archive(a__jsonl__gz="x"), r"neither .json nor .jsonl was not read. a.jsonl.gz"),
         (b"[1, 2]", "no JSON object that can be read"),
         (b'{"resourceLogs": []}', "begins with 'resourceLogs'"),
         (b'{"resourceSpans": []}', "no trace can be read"),
@@ -327,3 +340,44 @@ def test_attributes_of_any_depth_and_length_are_read(tmp_path: Path) -> None:
     assert reasons(write(tmp_path / "a.json", resource([span])), tmp_path) == unread
     team = {"history": [{"role": "Web", "content": "a"}], "mistake_step": "9" * 5000}
     assert list(reasons(write(tmp_path / "b.json", team), tmp_path / "b").values()) == [1]
+
+
+_MAILS = [json.dumps(resource(mail_trace(n))) for n in (1, 2)]
+_OTHER = json.dumps(phoenix_span("p", "s", None, "n", "LLM", output__value="a"))
+_CHAT = json.dumps({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]})
+_NAMED = otlp_span("ABCDEF", "0A", "", "root", 0, input__value="q", output__value="z")
+_CHILD = otlp_span("abcdef", "0b", "0a", "step", 1, output__value="y")
+
+
+@pytest.mark.parametrize(
+    ("content", "formats", "records", "left"),
+    [
+        ("\n".join([*_MAILS, _OTHER, _CHAT]), ("otlp", "phoenix", "messages"), 4, {}),
+        ("[" + ", ".join([_CHAT, _CHAT[:-1] + ', "id": 7}', *_MAILS]) + "]", ("otlp", "messages"), 4, {}),
+        ("\n".join([*[_OTHER.replace('"p"', f'"p{n}"') for n in range(30)], _MAILS[0]]), ("phoenix", "otlp"), 31, {}),
+        ("\ufeff" + "\n\ufeff".join(_MAILS), ("otlp",), 2, {}),
+        (json.dumps(resource([_NAMED, _CHILD])), ("otlp",), 1, {}),
+        (json.dumps(resource([{**_NAMED, "attributes": {"output.value": "z"}}, _CHILD])), ("otlp",), 1, {}),
+        (json.dumps(resource([{**_NAMED, "attributes": '{"output.value": "z"}'}, _CHILD])), ("otlp",), 1, {}),
+        (json.dumps(LANGFUSE | {"observations": json.dumps(LANGFUSE["observations"])}), ("langfuse",), 1, {}),
+        (_archive(a__json=_MAILS[0], b__csv="x"), ("otlp",), 1,
+         {"A file inside the archive that is neither .json nor .jsonl was not read.": 1}),
+    ],
+    ids=["four formats", "a list of two", "another one late", "byte order marks", "ids in other cases",
+         "attributes as an object", "attributes as a text", "observations as a text", "archive with a table"],
+)  # fmt: skip
+def test_mixed_formats_and_other_ways_to_write_one_lose_no_trace(
+    tmp_path: Path, content: str | bytes, formats: tuple[str, ...], records: int, left: dict[str, int]
+) -> None:
+    source = tmp_path / "a.json"
+    source.write_bytes(content if isinstance(content, bytes) else content.encode())
+    imported = import_traces([source], tmp_path, name="x")
+    assert (set(imported.formats), imported.traces) == (set(formats), records)
+    assert {part.reason: part.count for part in imported.unmapped} == left
+    assert all(stage.attempts for stage in imported.stages)
+
+
+def test_objects_of_another_format_are_left_over_where_the_format_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("\n".join([*_MAILS, _OTHER]))
+    imported = import_traces([tmp_path / "a.jsonl"], tmp_path, name="x", source="otlp")
+    assert (imported.formats, imported.traces, [part.count for part in imported.unmapped]) == (("otlp",), 2, [1])

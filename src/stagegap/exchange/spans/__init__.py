@@ -22,7 +22,7 @@ from stagegap.exchange.spans.mlflow import MLFLOW_TRACES
 from stagegap.exchange.spans.otlp import OTLP
 from stagegap.exchange.spans.phoenix import PHOENIX
 from stagegap.exchange.spans.promptfoo import PROMPTFOO
-from stagegap.exchange.spans.span import Item, Opinion, Span, SpanKind, TraceFormat
+from stagegap.exchange.spans.span import Item, Opinion, Span, SpanKind, TraceFormat, Values
 from stagegap.exchange.spans.table import TABLE
 from stagegap.exchange.spans.values import first_of, values_of
 from stagegap.plugins import TRACES, with_added
@@ -79,7 +79,8 @@ def format_of(path: Path, source: str | None = None) -> TraceFormat:
     if form and form in fitting:
         return form
     why = "".join(f" ({part.reason} {part.examples[0]})" for part in leftovers.all()[:2])
-    keys = ", ".join(repr(key) for key in list(first[0])[:8]) if first else f"no JSON object that can be read{why}"
+    begin = ", ".join(repr(key) for key in list(first[0])[:8]) or "an empty object" if first else ""
+    keys = begin or f"no JSON object that can be read{why}"
     seen = f" It looks like {fitting[0].title}." if fitting else ""
     wanted = f"traces of {form.title}" if form else "traces of a known format"
     known = ", ".join(each.title for each in forms.values())
@@ -116,10 +117,31 @@ def items_of(paths: Sequence[Path], leftovers: Leftovers, source: str | None = N
     forms = [(path, format_of(path, source)) for path in paths]
     apart = _Apart(leftovers)
     for path, form in forms:
-        values = ((place, entry) for place, value in values_of(path, leftovers) for entry in _opened(value, form))
-        items = form.read(values, leftovers)
-        for item in apart.items(items) if form.is_whole else items:
-            yield form.name, item
+        ahead = [form]
+        for wanted in ahead:  # which grows while the file is read: a file may mix formats
+            values = _values(path, wanted, ahead, leftovers, is_told=source is not None)
+            items = wanted.read(values, leftovers)
+            for item in apart.items(items) if wanted.is_whole else items:
+                yield wanted.name, item
+
+
+def _values(
+    path: Path, wanted: TraceFormat, ahead: list[TraceFormat], leftovers: Leftovers, *, is_told: bool
+) -> Values:
+    """The objects of a file that are of one of its formats; what is of no other is of the first.
+
+    Formats that are met are added to `ahead`. The two that take rows of any program leave room for doubt.
+    """
+    form = ahead[0]
+    others = [] if is_told else [other for other in trace_formats().values() if other not in (form, SPANS, TABLE)]
+    for place, value in values_of(path, leftovers if wanted is form else Leftovers()):
+        for entry in _opened(value, form):
+            is_own = form.is_certain([entry])
+            owner = form if is_own else next((other for other in others if other.is_certain([entry])), form)
+            if owner is wanted:
+                yield place, entry
+            elif owner not in ahead:
+                ahead.append(owner)
 
 
 class _Apart:

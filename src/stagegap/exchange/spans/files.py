@@ -17,7 +17,15 @@ from stagegap.errors import ConfigurationError
 from stagegap.exchange.foreign.protocol import Leftovers, Unmapped, inside, objects, text
 from stagegap.exchange.rows import escaped, read_json
 from stagegap.exchange.spans import Opinion, items_of
-from stagegap.exchange.spans.proposal import Proposal, ProposedStage, as_json, calls_field, cascade_text, proposed
+from stagegap.exchange.spans.proposal import (
+    MOST_STAGES,
+    Proposal,
+    ProposedStage,
+    as_json,
+    calls_field,
+    cascade_text,
+    proposed,
+)
 from stagegap.exchange.spans.span import FIRST_FAULT, criteria_of, number_of, unpacked, word_of
 from stagegap.exchange.spans.spool import Spool, Trace
 from stagegap.exchange.spans.steps import Case, Frames, Step, case_of
@@ -26,6 +34,7 @@ from stagegap.exchange.spans.table import REFERENCE_NAMES
 from stagegap.model.record import Json, odd_number
 
 MANIFEST = "import.json"
+_TOO_MANY = f"A cascade has at most {MOST_STAGES + 1} stages: steps with rarer names became none."
 _RESERVED = frozenset({"record", "session", "user"})
 
 
@@ -109,7 +118,7 @@ def _taken_in(spool: Spool, folder: Path, name: str, formats: tuple[str, ...], l
                 (stage or survey.whole).compare(answers.get(opinion.span) if stage else case.output, opinion.value)
             else:
                 survey.note_word(opinion.name, word_of(opinion))
-    proposal = proposed(name, survey, leftovers) if old is None else old
+    proposal = proposed(name, survey) if old is None else old
     data.mkdir(parents=True, exist_ok=True)
     with Writer(data, proposal, leftovers) as writer:
         for trace in spool.traces():
@@ -296,11 +305,11 @@ class Writer:
                 self._whole(case, stage)
             else:
                 record |= self._attempts(case.id, stage, attempts.pop(stage.name, []))
+        is_full = len(self.proposal.stages) >= MOST_STAGES
+        no_stage = _TOO_MANY if is_full else "The cascade has no such stage: the step is in no output."
         for name, left in attempts.items():
             for _ in left:
-                self.leftovers.add(
-                    "The cascade has no such stage: the step is in no output.", f"{name} of trace {case.id}"
-                )
+                self.leftovers.add(no_stage, f"{name} of trace {case.id}")
         self._put("records", record)
         self._opinions(trace, case, attempts)
 

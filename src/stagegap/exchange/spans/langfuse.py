@@ -79,7 +79,7 @@ def _whole(entry: Object) -> Iterator[Item]:
     """A trace with what the file holds of it; observations beside it are fuller than those inside it."""
     trace = inside(entry.get("trace")) or entry
     name = text(trace.get("id"))
-    observations = objects(entry.get("observations")) or objects(trace.get("observations"))
+    observations = objects(unpacked(entry.get("observations"))) or objects(unpacked(trace.get("observations")))
     yield Span(
         trace=name,
         id=f"trace {name}",
@@ -93,7 +93,7 @@ def _whole(entry: Object) -> Iterator[Item]:
     )
     for observation in observations:
         yield from _observation({**observation, "traceId": name}, root=f"trace {name}")
-    for score in objects(trace.get("scores") or entry.get("scores")):
+    for score in objects(unpacked(trace.get("scores") or entry.get("scores"))):
         yield opinion(score, name)
     for correction in objects(trace.get("corrections") or entry.get("corrections")):
         yield opinion({"dataType": "CORRECTION", "source": "ANNOTATION", **correction}, name)

@@ -6,6 +6,7 @@ four bytes of length before each.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from io import BufferedReader, RawIOBase
@@ -86,6 +87,7 @@ def _varint(source: IO[bytes]) -> int | None:
     return None
 
 
+_HEXADECIMAL = re.compile("[0-9A-Fa-f]+")
 _IDS = ("traceId", "spanId", "parentSpanId")
 
 
@@ -159,19 +161,28 @@ def plain(value: Json) -> Json:
 
 
 def attributes_of(value: Json) -> dict[str, Json]:
-    """Attributes by name of OTLP's list of keys and values."""
+    """Attributes by name of OTLP's list of keys and values, or of the object that other writers make of it."""
+    value = unpacked(value)
+    if isinstance(value, Mapping):
+        return dict(value)
     return {text(entry.get("key")): plain(entry.get("value")) for entry in objects(value)}
 
 
+def _id(value: Json) -> str:
+    """An id, whose hexadecimal digits the specification calls case-insensitive."""
+    name = text(value)
+    return name.lower() if _HEXADECIMAL.fullmatch(name) else name
+
+
 def _items(span: Object, place: str, leftovers: Leftovers) -> Iterator[Item]:
-    trace, own = (text(_either(span, *names)) for names in (("traceId", "trace_id"), ("spanId", "span_id")))
+    trace, own = (_id(_either(span, *names)) for names in (("traceId", "trace_id"), ("spanId", "span_id")))
     if not trace or not own:
         leftovers.add("A span without trace or span id.", f"{place}: {text(span.get('name'))!r}")
         return
     attributes = attributes_of(span.get("attributes"))
     events = [{**event, "attributes": attributes_of(event.get("attributes"))} for event in objects(span.get("events"))]
     span_fields, fields = described(attributes, events)
-    parent = text(_either(span, "parentSpanId", "parent_span_id"))
+    parent = _id(_either(span, "parentSpanId", "parent_span_id"))
     yield Span(
         trace=trace,
         id=own,

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from stagegap.exchange.foreign.protocol import Leftovers
 from stagegap.exchange.spans.span import SpanKind
 from stagegap.exchange.spans.steps import NO_NAMES, stage_name
 from stagegap.exchange.spans.survey import LOOKED_AT, MOST_WORDS, StageSurvey, Survey
@@ -66,9 +65,9 @@ _SCORES = {
 }  # fmt: skip
 
 
-def proposed(name: str, survey: Survey, leftovers: Leftovers) -> Proposal:
-    """The cascade of what was surveyed; stages beyond the most that a file takes are left over, the rarest first."""
-    kept = _kept(survey, leftovers)
+def proposed(name: str, survey: Survey) -> Proposal:
+    """The cascade of what was surveyed, without the rarest stages beyond the most that a file takes."""
+    kept = sorted(survey.stages.values(), key=lambda stage: (-stage.traces, -stage.ends))[:MOST_STAGES]
     order = sorted(kept, key=lambda stage: stage.place / stage.traces)
     end = _end(order, survey)
     whole = end is None
@@ -122,16 +121,6 @@ def _why_cluster(survey: Survey) -> str:
     if survey.sessions:
         return f"{survey.sessions:,} of {survey.traces:,} traces say their session"
     return f"{survey.users:,} of {survey.traces:,} traces say their user" if survey.users else ""
-
-
-def _kept(survey: Survey, leftovers: Leftovers) -> list[StageSurvey]:
-    by_traces = sorted(survey.stages.values(), key=lambda stage: (-stage.traces, -stage.ends))
-    for stage in by_traces[MOST_STAGES:]:
-        for _ in range(stage.attempts):
-            leftovers.add(
-                f"A cascade has at most {MOST_STAGES + 1} stages: steps with rarer names became none.", stage.name
-            )
-    return by_traces[:MOST_STAGES]
 
 
 def _end(order: Sequence[StageSurvey], survey: Survey) -> str | None:

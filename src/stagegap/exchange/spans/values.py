@@ -26,6 +26,9 @@ from stagegap.stages.canonical import MAX_DEPTH, is_deeper
 
 CHUNK = 1 << 20
 GZIP = 31
+GZIP_MAGIC = b"\x1f\x8b"
+_BLANKS = b" \t\r\n\xef\xbb\xbf"
+"""What may stand in front of an object: blanks, and the byte order mark of a file that was joined to another."""
 _MEMBER = b"PK\x03\x04"
 """How the head of a file inside an archive begins; its name follows after 30 bytes."""
 MAX_VALUE = 1 << 30
@@ -74,7 +77,7 @@ def values_of(path: Path, leftovers: Leftovers) -> Found:
         return ((f"row {row.line}", row.values) for row in read_rows(path))
     if magic[:2] == b"PK":
         return _archive(path, leftovers)
-    return _json(path, leftovers, is_packed=magic[:2] == b"\x1f\x8b")
+    return _json(path, leftovers, is_packed=magic[:2] == GZIP_MAGIC)
 
 
 def _archive(path: Path, leftovers: Leftovers) -> Found:
@@ -82,6 +85,9 @@ def _archive(path: Path, leftovers: Leftovers) -> Found:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith((".json", ".jsonl"))]
+            for name in archive.namelist():
+                if name not in names and not name.endswith("/"):
+                    leftovers.add("A file inside the archive that is neither .json nor .jsonl was not read.", name)
             samples = [name for name in names if name.startswith("samples/")] or names
             for name in samples:
                 try:
@@ -163,9 +169,11 @@ def _stream(stream: IO[bytes], leftovers: Leftovers, name: str) -> Found:
     if is_packed(head):
         return unpacked_messages(stream, head, leftovers, name)
     refuse_packed(head, Problems(Path(name)))
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (b"\0" in head[:2] and head.strip(b"\0")):
         Problems(Path(name)).fail(None, "The file is UTF-16.", "Save it as UTF-8.")
-    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head[:2] == GZIP_MAGIC:
+        Problems(Path(name)).fail(None, "The file is packed by gzip twice.", "Unpack it once.")
+    head = head.lstrip(_BLANKS)
     if _is_lines(head):
         return _lines(head, stream, leftovers, name)
     return _entries(_Scan(head, stream, name), leftovers)
@@ -203,7 +211,8 @@ def _refuse_size(name: str) -> None:
 
 def _object(text: bytes, place: str, leftovers: Leftovers, *, is_last: bool = False) -> Found:
     """The object that a text is; of the last one of a cut file what stands before the cut."""
-    if not text.strip():
+    text = text.lstrip(_BLANKS)
+    if not text:
         return
     value = _loads(text)
     if value is None and is_last and (shorter := _before_cut(text)) and (value := _loads(shorter)) is not None:
