@@ -90,6 +90,9 @@ def test_fields_of_the_record_arrive_by_the_input_s_name_and_missing_ones_as_nul
             Source("stage", "find"),
             [{"id": "b", "title": "", "text": "B"}, {"id": "a", "title": "", "text": "A"}],
         ),
+        (Source("stage", "find", path=("1", "text")), "A"),
+        (Source("stage", "find", path=("2", "text")), None),
+        (Source("stage", "find", path=("0", "text", "more")), None),
     ],
 )
 def test_each_part_of_an_earlier_output_arrives_as_declared(source: Source, expected: object) -> None:
@@ -184,6 +187,15 @@ def test_the_key_changes_with_the_content_and_order_of_the_documents_read_and_wi
     assert key(before, ["a", "b"]) == key(shop(a="A", b="B", c="other"), ["a", "b"])
     assert key(before, ["a", "b"]) != key(shop(a="A", b="other", c="C"), ["a", "b"])
     assert key(before, ["a", "b"]) != key(before, ["b", "a"])
+
+
+def test_key_of_a_part_of_a_document_changes_with_that_part_alone() -> None:
+    stage = draft({"x": Source("stage", "find", path=("0", "text"))})
+    keys = {
+        called(wiring(stage, corpus).prepare(RECORD, FOUND, 0)).key
+        for corpus in (shop(a="A", b="B"), shop(a="other", b="B"), shop(a="A", b="new"))
+    }
+    assert len(keys) == 2
 
 
 def test_what_one_call_changes_in_a_document_does_not_reach_the_next() -> None:

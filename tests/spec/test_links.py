@@ -3,6 +3,7 @@ import pytest
 
 from spec.conftest import Problems
 from spec.folders import BASE, Folder
+from stagegap.errors import SpecError
 from stagegap.model.cascade import Outcome
 
 LOOP = """\
@@ -25,7 +26,13 @@ LOOP = """\
          ["22: a stage has no part '', found 'retrieve.'. Known: candidates, confidence, ids, scores."]),
         ("documents: retrieve}", "documents: retrieve.value}",
          ["22: a stage has no part 'value', found 'retrieve.value'. Known: candidates, confidence, ids, scores."]),
-        ("department: route}", "department: route.ids}",
+        ("documents: retrieve}", "documents: retrieve.first.text}",
+         ["22: a stage has no part 'first.text', found 'retrieve.first.text'. Known: candidates, confidence, ids, scores."]),
+        ("documents: retrieve}", "documents: retrieve.0..text}",
+         ["22: a stage has no part '0..text', found 'retrieve.0..text'. Known: candidates, confidence, ids, scores."]),
+        ("department: route}", "department: route.name}",
+         ["16: a stage has no part 'name', found 'route.name'. Known: candidates, confidence, ids, scores."]),
+        ("department: route.ids}" if False else "department: route}", "department: route.ids}",
          ["16: 'route.ids' needs a ranking, and 'route' puts out type label. Write route."]),
         ("department: route}", "department: route.scores}",
          ["16: 'route.scores' needs a ranking, and 'route' puts out type label. Write route."]),
@@ -93,6 +100,14 @@ def test_an_object_may_be_read_in_parts(folder):
     text = text.replace("estimator: logistic_regression", "function: stages.py:draft").replace("train: train, ", "")
     text = text.replace("uses: sklearn", "uses: python").replace('route != "spam"', "route.urgent")
     assert folder.load(text).cascade.stage("draft").when_reads[0].name == "route"
+    parts = text.replace("schema: {}", "schema: {properties: {team: {}, tags: {}}}")
+    parts = parts.replace(
+        "documents: retrieve}", "documents: retrieve.0.text, team: route.team, tag: route.tags.1.name}"
+    )
+    inputs = folder.load(parts).cascade.stage("draft").inputs
+    assert [str(s) for s in inputs.values()][1:] == ["retrieve.0.text", "route.team", "route.tags.1.name"]
+    with pytest.raises(SpecError, match=r"a stage has no part 'teem', found 'route.teem'. Did you mean team\?"):
+        folder.load(parts.replace("route.team", "route.teem"))
 
 
 def test_a_stage_that_reads_itself_is_named(problems):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fanned import claims_of, write_answers
-from stagegap.errors import ConfigurationError, InputError, NotFound
+from stagegap.errors import ConfigurationError, InputError, NotFound, SpecError
 from stagegap.model.run import SYSTEM
 from stagegap.report import html
 from stagegap.runner import RunOptions, Silent
@@ -235,3 +235,56 @@ def test_records_whose_own_list_is_empty_are_no_right_answers_of_anybody(tmp_pat
         labelled = opened.runs.scorecard("parts")
     assert labelled is not None
     assert (labelled.stages[0].in_place.n, labelled.stages[0].in_place.value) == (10, 0.5)
+
+
+PARTS = """cascade: parts
+records: {path: records.jsonl, id: meta.id}
+stages:
+  search:
+    uses: python
+    with: {function: "stages.py:search"}
+    inputs: {question: record.meta.question}
+    output: {type: object, schema: {properties: {hits: {type: array}}}}
+    score: field_f1
+  words:
+    uses: python
+    with: {function: "stages.py:upper"}
+    each: record.meta.words
+    inputs: {text: record.meta.words}
+    output: {type: text}
+  answer:
+    uses: python
+    with: {function: "stages.py:upper"}
+    inputs: {text: search.hits.0.text}
+    output: {type: text}
+    score: exact
+    ask: What does the first hit say?
+outcome: {score: answer.exact}
+"""
+
+
+def test_stages_read_what_stands_inside_fields_and_outputs_and_people_see_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "pipelines"
+    folder.mkdir()
+    (folder / "cascade.yaml").write_text(PARTS)
+    (folder / "stages.py").write_text(
+        'def search(question):\n    return {"hits": [{"text": f"of {question}"}] if question != "q2" else []}\n\n\n'
+        "def upper(text):\n    return str(text).upper()\n"
+    )
+    rows = [{"meta": {"id": f"r{n}", "question": f"q{n}", "words": ["a", "b"]}} for n in range(3)]
+    (folder / "records.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    with Workspace.open(tmp_path) as project:
+        run = project.runs.new(None)[0]
+        answers = {output.record: output.value for output in project.store.outputs(run.id, SYSTEM, "answer")}
+        assert answers == {"r0": "OF Q0", "r1": "OF Q1", "r2": "NONE"}
+        items = project.labels.queue_items(project.labels.queue("parts", "answer"), "yz", 9)
+        shown = {item.record: json.loads(item.payload)["inputs"] for item in items}
+        assert [(part["label"], part["value"]) for part in shown["r0"]] == [("text", "of q0")]
+        show = project.failures.record("parts", "v1", "r0")
+        assert "of q0" in str(show)
+    (folder / "cascade.yaml").write_text(PARTS.replace("record.meta.question", "record.meta.questoin"))
+    with (
+        Workspace.open(tmp_path) as project,
+        pytest.raises(SpecError, match=r"no record has the field 'meta.questoin'"),
+    ):
+        project.runs.validate(None)

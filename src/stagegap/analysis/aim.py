@@ -247,7 +247,7 @@ def _received(seen: ev.Evidence, source: Source, record: Record) -> str:
     if source.origin == "record":
         return shown_value(record.fields.get(source.name))
     output: Output | None = seen.system(source.name).get(record.id)
-    return shown_output(output)
+    return shown_output(output, source.path)
 
 
 def _headline(view: AimView, worth: float) -> str:

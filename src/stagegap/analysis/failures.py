@@ -16,7 +16,7 @@ from stagegap.model.answer import Answer, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.media import media_of
 from stagegap.model.notes import Failure
-from stagegap.model.record import Json, Record
+from stagegap.model.record import Json, Record, inner
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.spread import Clusters
 from stagegap.tables.table import Row, estimate_columns
@@ -86,15 +86,16 @@ def title(record: Record, cascade: Cascade) -> str:
     return record.id
 
 
-def shown_output(output: Output | None) -> str:
-    """An output in one line of plain text; a failure by its name."""
+def shown_output(output: Output | None, path: Sequence[str] = ()) -> str:
+    """An output, or what of it stands at a path, in one line of plain text; a failure by its name."""
     if output is None:
         return "no output"
     if output.status is Status.SKIPPED or (output.status.has_value and output.value is None):
         return "no answer"
     if not output.status.has_value:
         return _line(f"{output.status.value}: {output.error}" if output.error else output.status.value, LINE)
-    return shown_value(output.value)
+    part = inner(output.value, path)
+    return shown_value(output.value if part is None else part)
 
 
 def shown_reference(reference: Reference | None) -> str:

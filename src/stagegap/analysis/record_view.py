@@ -404,10 +404,10 @@ def _saw(source: Source, record: Record, outputs: Mapping[str, Output], titles: 
         return f"confidence of {source.name}"
     if source.part == "scores":
         return f"scores of {source.name}"
-    known = titles.get(source.name) if source.part == "value" else None
+    known = titles.get(source.name) if source.part == "value" and not source.path else None
     if known and output is not None and output.status.has_value:
         return ", ".join(f"{known[name]} ({name})" if known.get(name) else name for name in ids(output.value))
-    text = shown_output(output)
+    text = shown_output(output, source.path)
     return text if len(text) <= SHORT else f"{text[: SHORT - 1].rstrip()}…"
 
 

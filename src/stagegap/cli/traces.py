@@ -44,6 +44,7 @@ def import_traces(
 
 def import_sheet(imported: ImportedTraces) -> Sheet:
     """What came in, stage by stage, and everything that did not."""
+    from stagegap.model.wording import plural
     from stagegap.tables.figures import Unit
     from stagegap.tables.table import Column, Sheet, Table
 
@@ -65,6 +66,7 @@ def import_sheet(imported: ImportedTraces) -> Sheet:
         )
         for stage in imported.stages
     )  # fmt: skip
+    traces, spans = (f"{n:,} {plural(noun, n)}" for noun, n in (("trace", imported.traces), ("span", imported.spans)))
     known = f" {imported.known:,} were there already." if imported.known else ""
     where = "Wrote" if imported.is_new else "Added to"
     left = [
@@ -73,7 +75,7 @@ def import_sheet(imported: ImportedTraces) -> Sheet:
         for line in (f"{part.count:,} left over: {part.reason}", *(f"    {example}" for example in part.examples))
     ]
     return Sheet(
-        headline=f"{imported.traces:,} traces of {imported.spans:,} spans, read as {', '.join(imported.formats)}",
+        headline=f"{traces} of {spans}, read as {', '.join(imported.formats)}",
         parts=(
             f"{where} {imported.cascade}: every guess has a comment.{known}",
             Table(columns=columns, rows=rows, title="What came in"),

@@ -12,7 +12,7 @@ from stagegap.exchange.rows import Problems, Row, read_rows
 from stagegap.media import read_media
 from stagegap.model.cascade import CorpusSource, Document, RecordsSource
 from stagegap.model.media import FILES, FieldKind
-from stagegap.model.record import Json, Record
+from stagegap.model.record import Json, Record, inner
 
 
 def read_records(source: RecordsSource) -> list[Record]:
@@ -125,12 +125,7 @@ def field_of(values: Mapping[str, Json], path: str) -> Json:
     >>> field_of({"meta": {"id": "m1"}, "a.b": 1}, "meta.id"), field_of({"meta": {}, "a.b": 1}, "a.b")
     ('m1', 1)
     """
-    if path in values:
-        return values[path]
-    value: Json = values
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
+    return values[path] if path in values else inner(values, path.split("."))
 
 
 def _group(values: Mapping[str, Json], name: str | None) -> str | None:
@@ -138,11 +133,15 @@ def _group(values: Mapping[str, Json], name: str | None) -> str | None:
     return None if group is None else str(group)
 
 
+def _inner(values: Mapping[str, Json], paths: Sequence[str]) -> dict[str, Json]:
+    return {path: value for path in paths if (value := field_of(values, path)) is not None}
+
+
 def _record(row: Row, source: RecordsSource, problems: Problems) -> Record:
     slices = {name: str(value) for name in source.slices if (value := field_of(row.values, name)) is not None}
     return Record(
         id=identity(field_of(row.values, source.id)),
-        fields={**row.values, **_typed(row, source, problems)} if source.kinds else row.values,
+        fields={**row.values, **_inner(row.values, source.inner), **_typed(row, source, problems)},
         cluster=_group(row.values, source.cluster) or "",
         split=_group(row.values, source.split),
         difficulty=_group(row.values, source.difficulty),

@@ -24,6 +24,8 @@ class RecordsSource:
     slices: tuple[str, ...] = ()
     kinds: Mapping[str, FieldKind] = field(default_factory=dict[str, FieldKind])
     """What fields are that are more than text."""
+    inner: tuple[str, ...] = ()
+    """Fields of fields that stages read, as `meta.lang`: each becomes a field of the record under that name."""
     media: str = ""
     """Absolute folder in which paths of pictures, recordings and documents start, and which none leaves."""
 
@@ -154,13 +156,15 @@ class Source:
 
     `candidates` gives the value and the alternatives to it, best first.
     """
+    path: tuple[str, ...] = ()
+    """Keys and places inside the value of a stage, the outermost first; empty for the whole."""
 
     def __str__(self) -> str:
         if self.origin == "record":
             return f"record.{self.name}"
         if self.origin == "reference":
             return f"{self.name}.reference"
-        return self.name if self.part == "value" else f"{self.name}.{self.part}"
+        return ".".join([self.name, *([] if self.part == "value" else [self.part]), *self.path])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

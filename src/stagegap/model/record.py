@@ -76,6 +76,22 @@ def own_copy(value: Json) -> Json:
     return [own_copy(entry) for entry in value]
 
 
+def inner(value: Json, path: Sequence[str]) -> Json:
+    """What stands inside a value under keys of objects and places in lists, one in the other; None where nothing does.
+
+    >>> inner({"hits": [{"text": "a"}]}, ["hits", "0", "text"]), inner({"hits": []}, ["hits", "0", "text"])
+    ('a', None)
+    """
+    for name in path:
+        if isinstance(value, Mapping):
+            value = value.get(name)
+        elif isinstance(value, list | tuple) and name.isdecimal() and int(name[:9]) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
 def shown_number(number: int) -> str:
     """A whole number for a message, cut where it is long; Python writes none of more than 4,300 digits.
 

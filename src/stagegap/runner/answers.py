@@ -12,6 +12,7 @@ from stagegap import redaction
 from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import PLACES
 from stagegap.model.frozen import maker
+from stagegap.model.record import inner
 from stagegap.model.run import Carry, Cell
 from stagegap.runner.cases import Call, Case, Wiring
 from stagegap.runner.work import Cache, Carrier, Claims, Sink
@@ -305,7 +306,9 @@ class Known:
             return ""
         fields = case.record.fields
         inputs = {
-            name: fields.get(source.name) if source.origin == "record" else case.outputs[source.name].value
+            name: fields.get(source.name)
+            if source.origin == "record"
+            else inner(case.outputs[source.name].value, source.path)
             for name, source in stage.inputs.items()
             if source.origin == "record" or source.name in case.outputs
         }

@@ -15,7 +15,7 @@ from typing import TypeAlias, cast
 from stagegap.attribution.swaps import needed_stages
 from stagegap.model.answer import Answer, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Source, Stage
-from stagegap.model.record import Json, Record, own_copy
+from stagegap.model.record import Json, Record, inner, own_copy
 from stagegap.model.run import Carried, Carry, Cell
 from stagegap.model.units import Keys, Levels, owner, unit_id
 from stagegap.spec.expressions import Condition, ConditionError
@@ -158,7 +158,7 @@ def identity(cascade: Cascade, stage: Stage, code: StageCode, corpora: Mapping[s
         is_documents = source.origin == "stage" and source.part == "value"
         output = cascade.stage(source.name).output if is_documents else None
         corpus = corpora.get(output.of or "") if output is not None and output.kind is Kind.RANKING else None
-        reads[name] = [source.origin, source.name, source.part, None if corpus is None else corpus.hash]
+        reads[name] = [source.origin, source.name, source.part, None if corpus is None else corpus.hash, *source.path]
     condition: list[Json] = [stage.when, [str(source) for source in stage.when_reads]]
     units: list[Json] = [] if stage.each is None else [[str(stage.each), stage.align]]
     return digest([code.fingerprint, code.reads_record, stage.repeats, condition, reads, *units])
@@ -194,7 +194,17 @@ def input_reader(cascade: Cascade, stage: Stage, source: Source, corpora: Mappin
     """The same for an input of a stage: one that is asked item by item gets an id or document, and not a ranking."""
     read = reader(cascade, source, corpora)
     is_item = stage.each is not None and stage.each.origin == "stage" and stage.each.name == source.name
-    return _first_of(read) if is_item and cascade.stage(source.name).output.kind is Kind.RANKING else read
+    if is_item and cascade.stage(source.name).output.kind is Kind.RANKING:
+        read = _first_of(read)
+    return _inside(read, source.path) if source.path else read
+
+
+def _inside(read: _Reader, path: Sequence[str]) -> _Reader:
+    def inside(output: Output) -> tuple[Json, Json]:
+        value = inner(read(output)[0], path)
+        return own_copy(value), value
+
+    return inside
 
 
 def _first_of(read: _Reader) -> _Reader:

@@ -13,7 +13,8 @@ from stagegap.spec.documents import Sections
 from stagegap.spec.expressions import FUNCTIONS, Condition, ConditionError
 from stagegap.spec.judges import REFERENCE
 from stagegap.spec.nodes import Entries, Entry, Findings, Mark, Node, Scalar, child, place
-from stagegap.spec.outputs import LabelOutput
+from stagegap.spec.outputs import LabelOutput, ObjectOutput
+from stagegap.spec.schema import StageBase
 
 
 def ordered(parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -162,19 +163,31 @@ def _source(text: str, sections: Sections, at: Mark, findings: Findings) -> Sour
         known = ["record.FIELD", *sections.stages]
         findings.add(at, f"unknown source {text!r}.", near_names(head, known))
         return None
-    part = rest if dot else "value"
-    if part not in ("value", *_PARTS) or (part == "value" and dot):
-        findings.add(at, f"a stage has no part {rest!r}, found {text!r}.", near_names(rest, _PARTS))
-        return None
     stage = sections.stages[head]
-    if stage and part in ("ids", "scores") and stage.output.type != "ranking":
+    if stage and rest in ("ids", "scores") and stage.output.type != "ranking":
         findings.add(at, f"{text!r} needs a ranking, and {head!r} puts out type {stage.output.type}.", f"Write {head}.")
         return None
-    match part:
+    match rest:
         case "ids" | "scores" | "confidence" | "candidates":
-            return Source("stage", head, part)
+            return Source("stage", head, rest)
         case _:
-            return Source("stage", head)
+            path = tuple(rest.split(".")) if dot else ()
+            known = _first_parts(stage, path) if path and stage else None
+            if known is not None:
+                findings.add(at, f"a stage has no part {rest!r}, found {text!r}.", near_names(path[0], known))
+                return None
+            return Source("stage", head, path=path)
+
+
+def _first_parts(stage: StageBase, path: Sequence[str]) -> Sequence[str] | None:
+    """What can stand where a path into an output begins, when it begins with something else; None when it is right.
+
+    Lists begin with a place; an object with one of its schema's properties, where that names some.
+    """
+    properties = stage.output.schema_.get("properties") if isinstance(stage.output, ObjectOutput) else None
+    keys = list(properties) if isinstance(properties, dict) else []
+    is_right = path[0].isdecimal() if stage.output.type in LISTS else stage.output.type == "object" and bool(path[0])
+    return None if is_right and (not keys or path[0] in keys) and "" not in path else [*_PARTS, *keys]
 
 
 LISTS = ("list", "labels", "ranking")
@@ -190,7 +203,7 @@ def _list(
     if source is None or source.origin == "record":
         return source
     maker = sections.stages[source.name]
-    if source.part != "value":
+    if source.part != "value" or source.path:
         findings.add(at, f"{text!r} names a part of a stage.", f"Write {source.name}.")
     elif maker and maker.output.type not in LISTS:
         hint = f"It takes a stage that puts out one of: {', '.join(LISTS)}; or record.FIELD."

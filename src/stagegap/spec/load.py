@@ -72,7 +72,7 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
         path=str(path),
         folder=str(folder),
         cascade=cascade,
-        records=records_source(sections.records),
+        records=records_source(sections.records, links),
         corpora={name: _corpus(name, corpus) for name, corpus in sections.corpora.items() if corpus},
         references=ReferencesSource(paths=located(sections.references.path)) if sections.references else None,
         ratings=_ratings(sections.ratings) if sections.ratings else None,
@@ -107,8 +107,9 @@ def fingerprint(resolved: Mapping[str, Json]) -> str:
     return hashlib.sha256(canonical(resolved)).hexdigest()
 
 
-def records_source(records: schema.Records) -> RecordsSource:
-    """Where the records of a file come from."""
+def records_source(records: schema.Records, links: Links) -> RecordsSource:
+    """Where the records of a file come from, and what stages read inside their fields."""
+    read = [*(source for inputs in links.inputs.values() for source in inputs.values()), *links.each.values()]
     return RecordsSource(
         paths=located(records.path),
         id=records.id,
@@ -117,6 +118,7 @@ def records_source(records: schema.Records) -> RecordsSource:
         difficulty=records.difficulty,
         slices=tuple(records.slices),
         kinds=_kinds(records),
+        inner=tuple(sorted({source.name for source in read if source.origin == "record" and "." in source.name})),
         media=records.media or os.path.dirname(many(records.path)[0]),
     )
 

@@ -154,7 +154,8 @@ class StageBase(CallBase):
     """What every kind of stage has."""
 
     inputs: dict[Name, Text]
-    """Input -> where it comes from: record.FIELD, STAGE, or its .ids, .scores, .confidence or .candidates."""
+    """Input -> where it comes from: record.FIELD, STAGE, its .ids, .scores, .confidence or .candidates, or what stands
+    inside of one, as STAGE.hits.0.text."""
     output: Output
     """The type of what the stage puts out."""
     each: Text | None = None

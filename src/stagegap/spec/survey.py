@@ -168,7 +168,7 @@ def _check_fields(sections: Sections, wired: Links, fields: Fields, findings: Fi
     if records is None or not all(os.path.isfile(path) for path in located(records.path)):
         return
     try:
-        counts = fields(records_source(records))
+        counts = fields(records_source(records, wired))
     except InputError as error:
         for problem in error.problems:
             findings.add(Mark(problem.path, problem.line), problem.message, problem.hint)

@@ -345,8 +345,8 @@ def test_attributes_of_any_depth_and_length_are_read(tmp_path: Path) -> None:
 _MAILS = [json.dumps(resource(mail_trace(n))) for n in (1, 2)]
 _OTHER = json.dumps(phoenix_span("p", "s", None, "n", "LLM", output__value="a"))
 _CHAT = json.dumps({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]})
-_NAMED = otlp_span("ABCDEF", "0A", "", "root", 0, input__value="q", output__value="z")
-_CHILD = otlp_span("abcdef", "0b", "0a", "step", 1, output__value="y")
+_NAMED = otlp_span("AB" * 16, "0A" * 8, "", "root", 0, input__value="q", output__value="z")
+_CHILD = otlp_span("ab" * 16, "0b" * 8, "0a" * 8, "step", 1, output__value="y")
 
 
 @pytest.mark.parametrize(
@@ -357,6 +357,7 @@ _CHILD = otlp_span("abcdef", "0b", "0a", "step", 1, output__value="y")
         ("\n".join([*[_OTHER.replace('"p"', f'"p{n}"') for n in range(30)], _MAILS[0]]), ("phoenix", "otlp"), 31, {}),
         ("\ufeff" + "\n\ufeff".join(_MAILS), ("otlp",), 2, {}),
         (json.dumps(resource([_NAMED, _CHILD])), ("otlp",), 1, {}),
+        (json.dumps(resource([{**_CHILD, "traceId": name, "parentSpanId": ""} for name in "aA"])), ("otlp",), 2, {}),
         (json.dumps(resource([{**_NAMED, "attributes": {"output.value": "z"}}, _CHILD])), ("otlp",), 1, {}),
         (json.dumps(resource([{**_NAMED, "attributes": '{"output.value": "z"}'}, _CHILD])), ("otlp",), 1, {}),
         (json.dumps(LANGFUSE | {"observations": json.dumps(LANGFUSE["observations"])}), ("langfuse",), 1, {}),
@@ -364,6 +365,7 @@ _CHILD = otlp_span("abcdef", "0b", "0a", "step", 1, output__value="y")
          {"A file inside the archive that is neither .json nor .jsonl was not read.": 1}),
     ],
     ids=["four formats", "a list of two", "another one late", "byte order marks", "ids in other cases",
+         "ids that differ in case",
          "attributes as an object", "attributes as a text", "observations as a text", "archive with a table"],
 )  # fmt: skip
 def test_mixed_formats_and_other_ways_to_write_one_lose_no_trace(

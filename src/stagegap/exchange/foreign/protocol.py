@@ -12,7 +12,7 @@ from stagegap.exchange.records import identity
 from stagegap.exchange.typed import MOST_MS, seconds
 from stagegap.model.answer import Answer, Label
 from stagegap.model.cascade import PLACES, WRITTEN, Kind, Stage
-from stagegap.model.record import Json, refuse_odd_numbers
+from stagegap.model.record import Json, inner, refuse_odd_numbers
 from stagegap.stages.acceptance import Rejected, accept
 from stagegap.stages.canonical import parse_json
 
@@ -111,7 +111,7 @@ def ids_in(places: Sequence[Object], wanted: Wanted, *, root: Object) -> list[st
     Without a wanted field the usual names are tried in the places.
     """
     if wanted.record_id is not None:
-        values = [place.get(wanted.record_id) for place in (*places, root)] + [_at_path(root, wanted.record_id)]
+        values = [place.get(wanted.record_id) for place in (*places, root)] + [inner(root, wanted.record_id.split("."))]
     else:
         names = dict.fromkeys((wanted.id_field, "record_id", "record", "id"))
         values = [place.get(name) for name in names for place in places]
@@ -125,13 +125,6 @@ def named(key: str, records: Sequence[str], annotator: str) -> str:
     'example 1 of m1 by ab'
     """
     return key + (f" of {records[0]}" if records else "") + (f" by {annotator}" if annotator else "")
-
-
-def _at_path(root: Object, path: str) -> Json:
-    value: Json = root
-    for name in path.split("."):
-        value = inside(value).get(name)
-    return value
 
 
 MAX_EXAMPLES = 5

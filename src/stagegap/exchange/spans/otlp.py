@@ -87,7 +87,7 @@ def _varint(source: IO[bytes]) -> int | None:
     return None
 
 
-_HEXADECIMAL = re.compile("[0-9A-Fa-f]+")
+_HEXADECIMAL = re.compile("[0-9A-Fa-f]{16}|[0-9A-Fa-f]{32}")
 _IDS = ("traceId", "spanId", "parentSpanId")
 
 
@@ -169,7 +169,7 @@ def attributes_of(value: Json) -> dict[str, Json]:
 
 
 def _id(value: Json) -> str:
-    """An id, whose hexadecimal digits the specification calls case-insensitive."""
+    """An id; the specification calls hexadecimal digits case-insensitive, and other programs' ids are as they are."""
     name = text(value)
     return name.lower() if _HEXADECIMAL.fullmatch(name) else name
 
