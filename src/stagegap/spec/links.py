@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from stagegap.errors import near_names
 from stagegap.model.cascade import Source
@@ -174,7 +175,9 @@ def _source(text: str, sections: Sections, at: Mark, findings: Findings) -> Sour
             path = tuple(rest.split(".")) if dot else ()
             known = _first_parts(stage, path) if path and stage else None
             if known is not None:
-                findings.add(at, f"a stage has no part {rest!r}, found {text!r}.", near_names(path[0], known))
+                findings.add(
+                    at, f"a stage has no part {rest!r}, found {text!r}.", near_names(rest.partition(".")[0], known)
+                )
                 return None
             return Source("stage", head, path=path)
 
@@ -185,7 +188,7 @@ def _first_parts(stage: StageBase, path: Sequence[str]) -> Sequence[str] | None:
     Lists begin with a place; an object with one of its schema's properties, where that names some.
     """
     properties = stage.output.schema_.get("properties") if isinstance(stage.output, ObjectOutput) else None
-    keys = list(properties) if isinstance(properties, dict) else []
+    keys = [str(key) for key in cast("Mapping[object, object]", properties)] if isinstance(properties, dict) else []
     is_right = path[0].isdecimal() if stage.output.type in LISTS else stage.output.type == "object" and bool(path[0])
     return None if is_right and (not keys or path[0] in keys) and "" not in path else [*_PARTS, *keys]
 
