@@ -257,6 +257,8 @@ LIMIT = "resource.getrlimit(resource.RLIMIT_NOFILE)"
         ("signal.raise_signal(10)", f"signal 10 {ENDS}"),
         ("signal.alarm(1)", f"alarm {ENDS}"),
         ("os.close(1)", "file 1 is the program's own and can't be closed by a stage"),
+        ("open(1)", "file 1 is the program's own and can't be closed by a stage"),
+        ("socket.close(1)", "file 1 is the program's own and can't be closed by a stage"),
         ("os.closerange(3, 256)", "files 3 to 256 may be the program's own and can't be closed by a stage"),
         (f"resource.setrlimit(resource.RLIMIT_NOFILE, (5, {LIMIT}[1]))", "a limit of the whole program can't be low"),
         ("threading.setprofile(print)", "all threads of the program can't be watched by a stage"),
@@ -265,7 +267,7 @@ LIMIT = "resource.getrlimit(resource.RLIMIT_NOFILE)"
 def test_a_function_can_not_end_its_program_or_take_what_it_needs(
     quick: Callable[..., BatchStage], odd: str, sentence: str
 ) -> None:
-    code = f"import os, resource, signal, threading\ndef draft(text):\n    {odd}"
+    code = f"import os, resource, signal, socket, threading\ndef draft(text):\n    {odd}"
     [reply] = ask(quick(code), "a")
     assert reply.status is Status.ERROR
     assert sentence in reply.error
@@ -277,7 +279,7 @@ def test_a_function_may_do_to_its_own_files_and_processes_what_it_likes(quick: C
 import os, resource, signal
 def draft(text):
     read, write = os.pipe()
-    os.close(write), os.close(read)
+    os.close(write), open(read).close(), open(1, closefd=False)
     resource.setrlimit(resource.RLIMIT_NOFILE, {LIMIT})
     os.kill(os.getpid(), 0)
     child = os.fork()

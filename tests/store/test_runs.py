@@ -16,7 +16,8 @@ def test_runs_are_numbered_per_cascade_and_given_newest_first(store: Store) -> N
     other = store.create_run(run("3" * 32, cascade="chat"))
     assert (second.name, other.name) == ("v2", "v1")
     assert [r.name for r in store.runs("mail")] == ["v2", "v1"]
-    assert store.runs() == [other, second, store.run("mail", "v1")]
+    with store.leasing(other):
+        assert store.runs() == [other, second, store.run("mail", "v1")]
     assert second == run("2" * 32, name="v2", records=5, who="ann", commit="abc+", seed=-3, error="no", finished_at=2.0)
 
 

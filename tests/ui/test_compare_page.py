@@ -231,10 +231,12 @@ def test_strip_says_how_far_a_run_is() -> None:
 
 def test_strip_stands_on_the_page_while_a_run_goes_on(two: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = two.runs.of("first")[0]
-    two.store.create_run(replace(run, id="5" * 32, name="", status=RunStatus.RUNNING))
-    assert "Run v3 has started and not ended yet." in texts(opened(two))
-    monkeypatch.setattr(Past, "live", lambda self: [LIVE])
-    assert "Run v3, part 1 of 3, system: draft 5 of 20" in texts(opened(two))
-    two.store.update_run(replace(run, status=RunStatus.RUNNING))
-    monkeypatch.setattr(Past, "live", lambda self: [replace(LIVE, name="v2")])
-    assert "Good questions (reply.fact_recall >= 1) so far: 60% (95% interval" in texts(opened(two))
+    new = replace(run, id="5" * 32, name="", status=RunStatus.RUNNING)
+    with two.store.leasing(new), two.store.leasing(run):
+        two.store.create_run(new)
+        assert "Run v3 has started and not ended yet." in texts(opened(two))
+        monkeypatch.setattr(Past, "live", lambda self: [LIVE])
+        assert "Run v3, part 1 of 3, system: draft 5 of 20" in texts(opened(two))
+        two.store.update_run(replace(run, status=RunStatus.RUNNING))
+        monkeypatch.setattr(Past, "live", lambda self: [replace(LIVE, name="v2")])
+        assert "Good questions (reply.fact_recall >= 1) so far: 60% (95% interval" in texts(opened(two))

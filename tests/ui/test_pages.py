@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -50,13 +51,16 @@ def plant(workspace: Workspace, card: Scorecard) -> None:
     views.keep(scorecard_of(run), card, now=views.now(CASCADE, [run]))
 
 
-def begin(workspace: Workspace) -> None:
-    """Begin a run that another process works on."""
+@contextmanager
+def begun(workspace: Workspace) -> Generator[None]:
+    """A run that somebody works on as long as the context lasts, and that nobody ends."""
     run = Run(
         id=uuid4().hex, name="", cascade=CASCADE, fingerprint="f", resolved="{}", status=RunStatus.RUNNING,
         started_at=2e9,
     )  # fmt: skip
-    workspace.store.create_run(run)
+    with workspace.store.leasing(run):
+        workspace.store.create_run(run)
+        yield
 
 
 def say(workspace: Workspace, count: int) -> None:
@@ -133,16 +137,19 @@ def test_no_run_says_what_to_run_and_one_that_has_not_ended_is_named(tmp_path: P
         said = texts(opened(gap, project))
         assert "No results yet" in said
         assert "`stagegap run`" in said
-        begin(project)
-        said = texts(opened(gap, project, run="v1"))
+        with begun(project):
+            said = texts(opened(gap, project, run="v1"))
         assert "Run v1 has no numbers." in said
         assert "Run v1 has started and not ended yet." in said
 
 
 def test_run_that_has_not_ended_is_named_above_the_older_numbers(workspace: Workspace) -> None:
-    begin(workspace)
-    said = texts(opened(gap, workspace))
+    with begun(workspace):
+        said = texts(opened(gap, workspace))
     assert "Run v3 has started and not ended yet." in said
+    assert "The numbers below are those of run v2." in said
+    said = texts(opened(gap, workspace))
+    assert "Run v3 stopped: Its process ended without a word." in said
     assert "The numbers below are those of run v2." in said
 
 

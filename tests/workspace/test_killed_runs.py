@@ -3,16 +3,16 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import llm_server
 from killed_runs import AT_ONCE, Project, torment
-from stagegap.errors import StoreBusy
-from stagegap.model.run import RunStatus
+from stagegap.errors import NotFound, RunStopped, StoreBusy
+from stagegap.model.run import KILLED, RunStatus
 from stagegap.runner import RunOptions
-from stagegap.store.store import KILLED
 from stagegap.workspace import Workspace
 
 TRIES = 3
@@ -43,7 +43,8 @@ def test_killed_runs_lose_nothing_and_pay_only_for_what_was_under_way(
     assert told.extra <= TRIES * 2 * AT_ONCE
     assert told.is_same
     assert len(told.killed) == TRIES
-    assert {(run.status, run.error) for run in told.killed} == {(RunStatus.STOPPED, KILLED)}
+    assert {run.status for run in told.killed} == {RunStatus.STOPPED}
+    assert {run.error.startswith(KILLED) for run in told.killed} == {True}
 
 
 def test_ctrl_c_twice_ends_a_hung_run_at_once_and_the_next_goes_on(
@@ -93,9 +94,13 @@ def test_a_run_that_is_under_way_is_not_taken_for_killed(tmp_path: Path, server:
         assert opened.store.end_killed("killed", now=0.0) == []
         first.kill()
         first.wait()
+        [left] = opened.runs.of("killed")
+        assert (left.status, left.is_gone) == (RunStatus.STOPPED, True)
+        assert f"{KILLED} while it was at 'draft' (r0 to r1)." in left.error
         [ended] = opened.store.end_killed("killed", now=5.0)
-        assert (ended.status, ended.finished_at, ended.error) == (RunStatus.STOPPED, 5.0, KILLED)
+        assert ended == replace(left, finished_at=5.0)
         assert opened.runs.of("killed") == [ended]
+        assert opened.runs.endings() == []
 
 
 def test_a_budget_stops_hard_and_never_begins_a_call_beyond_it(tmp_path: Path, server: llm_server.LlmServer) -> None:
@@ -110,3 +115,51 @@ def test_a_budget_stops_hard_and_never_begins_a_call_beyond_it(tmp_path: Path, s
     with project.start("--budget", "$0.00006") as process:
         process.communicate()
     assert server.counters()["calls"] == 11 + 4
+
+
+ENDS_IN_C = {
+    "crashes": ("ctypes.string_at(0)", -signal.SIGSEGV),
+    "leaves": ("ctypes.CDLL(None)._exit(7)", 7),
+    "closes all files": (
+        "[o.close() for o in gc.get_objects() if hasattr(o, 'fileno') and hasattr(o, 'close')]",
+        RunStopped.exit_code,
+    ),
+}
+
+
+@pytest.mark.parametrize("way", ENDS_IN_C)
+def test_a_run_that_code_in_c_ends_is_told_by_stage_and_records_and_the_next_goes_on(
+    tmp_path: Path, server: llm_server.LlmServer, way: str
+) -> None:
+    code, exit_code = ENDS_IN_C[way]
+    project = Project(tmp_path, server)
+    project.write(12)
+    stages = tmp_path / "pipelines" / "stages.py"
+    stages.write_text(
+        f"import ctypes, gc, stagegap\n\n@stagegap.batch\ndef words(text):\n    if 'to 9 reply' in text: {code}\n"
+        "    return text\n"
+    )
+    cascade = tmp_path / "pipelines" / "cascade.yaml"
+    cascade.write_text(cascade.read_text().replace("uses: python", "uses: python\n    batch: 4"))
+    with project.start() as process:
+        _, said = process.communicate()
+    assert process.returncode == exit_code
+    assert ("code of a stage closed the files that the program works with" in said) == (exit_code == 4)
+    with Workspace.open(tmp_path) as opened:
+        [run] = opened.runs.of("killed")
+        assert f"{KILLED} while it was at " in run.error
+        assert "'words' (r8 to r11)" in run.error
+        assert "`stagegap run --engine processes:2`" in run.error
+        [row] = opened.past("killed").history().rows
+        assert row.status == "stopped"
+        assert run.ending in opened.past("killed").history().notes
+        with pytest.raises(NotFound, match=r"no run that is done\. Run v1 stopped: Its process ended"):
+            opened.runs.attribution("killed")
+    durable = len(project.acknowledged())
+    stages.write_text(stages.read_text().replace(code, "pass"))
+    before = server.counters()["calls"]
+    with Workspace.open(tmp_path) as opened:
+        ended, _ = opened.runs.new(None)
+        assert (ended.name, ended.status) == ("v2", RunStatus.DONE)
+        assert [run.finished_at is not None for run in opened.runs.of("killed")] == [True, True]
+    assert server.counters()["calls"] - before == 12 - durable

@@ -67,9 +67,10 @@ class History:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which outcomes are old, and which costs are upper bounds."""
+        """How the newest ended before its time, which outcomes are old, and which costs are upper bounds."""
         stages = dict.fromkeys(stage for row in self.rows if row.cost for stage in row.bounded_by)
-        notes = (older([row.run for row in self.rows if row.is_old]), upper_bound(tuple(stages)))
+        ending = next((f"Run {row.run} {row.status}: {row.error}" if row.error else "" for row in self.rows), "")
+        notes = (ending, older([row.run for row in self.rows if row.is_old]), upper_bound(tuple(stages)))
         return tuple(note for note in notes if note)
 
     def filtered(self, *, tag: str | None = None, since: float | None = None, text: str = "") -> History:

@@ -269,7 +269,8 @@ def show(
         return
     with workspace() as opened:
         card = scorecard(opened, cascade, run)
-    present("gap", card, as_json=as_json)
+        ending = "" if run else opened.runs.ended_early(card.cascade)
+    present("gap", card, as_json=as_json, ending=ending)
 
 
 application.command(name="import")(import_traces)

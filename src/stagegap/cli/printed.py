@@ -31,15 +31,19 @@ WIDE = 100
 """Columns from which a terminal has room for bars."""
 
 
-def present(name: str, view: object, *, as_json: bool, following: Sequence[str] | None = None) -> None:
+def present(
+    name: str, view: object, *, as_json: bool, following: Sequence[str] | None = None, ending: str = ""
+) -> None:
     """Print a view of the registry and what to type after it, or the view as JSON.
 
-    `following` says what to type where this is no ordinary end of the view.
+    `following` says what to type where this is no ordinary end of the view, `ending` how a newer run ended early.
     """
     if as_json:
         return print_view(view)
     entry = registry.view(name)
     draw_sheet(entry.sheet(view))
+    if ending:
+        say(ending)
     after = entry.next(view) if following is None else following
     return advise(*after) if after else None
 

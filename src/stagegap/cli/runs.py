@@ -70,6 +70,8 @@ def plan_and_show(opened: Workspace, file: Path | None, options: RunOptions, *, 
 def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | None = None, *, as_json: bool) -> None:
     """Run a cascade and print its verdict. Raises: RunStopped when it ended early."""
     progress = Silent() if as_json else progress_on(printed.console(), clock=time.monotonic)
+    for ending in () if as_json else opened.runs.endings():
+        printed.say(ending)
     run, summary = opened.runs.new(file, options, progress=progress)
     if run.status is not RunStatus.DONE:
         raise RunStopped(f"Run {run.name} stopped: {summary.error} What was answered is kept; run it again to go on.")

@@ -41,8 +41,11 @@ def scorecard(opened: Workspace, cascade: str | None, run: str | None) -> Scorec
     card = opened.runs.scorecard(name, run)
     if card is None:
         done = [other.name for other in opened.runs.of(name) if other.status is RunStatus.DONE]
-        hint = near_names(run, done) if run and done else "`stagegap run` makes one."
-        raise NotFound(f"Cascade {name!r} has no finished run{f' {run!r}' if run else ''}. {hint}")
+        hints = (
+            (near_names(run, done),) if run and done else (opened.runs.ended_early(name), "`stagegap run` makes one.")
+        )
+        own = f" {run!r}" if run else ""
+        raise NotFound(f"Cascade {name!r} has no finished run{own}. {' '.join(hint for hint in hints if hint)}")
     return card
 
 
@@ -100,8 +103,9 @@ def show_run(
     from stagegap.cli.printed import present
 
     with workspace() as opened:
-        view = look(attribution(opened, cascade, run))
-    present(name, view, as_json=as_json)
+        looked_into = attribution(opened, cascade, run)
+        view, ending = look(looked_into), "" if run else opened.runs.ended_early(looked_into.run.cascade)
+    present(name, view, as_json=as_json, ending=ending)
 
 
 def show_past(name: str, look: Callable[[Past], object], cascade: str | None, *, as_json: bool) -> None:

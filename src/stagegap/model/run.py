@@ -148,6 +148,10 @@ SYSTEM = Cell()
 """The cell in which the system answers at every stage."""
 
 
+KILLED = "Its process ended without a word"
+"""Begins what is said of a run whose process is gone without having noted its end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One execution of one cascade version over a set of records."""
@@ -171,6 +175,16 @@ class Run:
     """Git commit of the project, with `+` when the work tree differs; empty outside git."""
     seed: int = 0
     error: str = ""
+
+    @property
+    def is_gone(self) -> bool:
+        """True where its process ended without having noted it, and no later run has."""
+        return self.finished_at is None and self.error.startswith(KILLED)
+
+    @property
+    def ending(self) -> str:
+        """How it ended before its time, in sentences; empty where it did not."""
+        return f"Run {self.name} {self.status}: {self.error}" if self.error else ""
 
     @property
     def bounded_by(self) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         was_asked,
     )
     from stagegap.runner.work import (
+        Announce,
         Basis,
         Cache,
         CellSummary,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CUSTOM",
     "INTERRUPTED",
+    "Announce",
     "Asking",
     "Basis",
     "Budget",
@@ -183,6 +185,7 @@ _HOMES = {
         "was_asked",
     ),
     "stagegap.runner.work": (
+        "Announce",
         "Basis",
         "Cache",
         "CellSummary",

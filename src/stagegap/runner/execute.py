@@ -205,6 +205,7 @@ class _CellRun:
         self._stop = stop
         self._meter = meter
         self._belongings = belongings
+        self._announce = work.announce
 
     async def run(self, threads: ThreadPoolExecutor, clock: Callable[[], float]) -> None:
         """Answer all cases, then wait until everything is written."""
@@ -234,6 +235,7 @@ class _CellRun:
             threads=threads,
             pools=self._pools,
             clock=clock,
+            announce=self._announce,
         )
         if self._carrier is not None:
             carrying = Carrying(self._run, self._carrier, self._cases, self.summary.tallies)

@@ -14,6 +14,7 @@ from stagegap.runner.answers import Known, Sorted, without_secrets
 from stagegap.runner.budget import Meter
 from stagegap.runner.cases import Call, Case, Ready
 from stagegap.runner.prepare import Pools
+from stagegap.runner.work import Announce
 from stagegap.stages.protocol import AsyncStage, BatchStage, Reply, warm
 
 Pair: TypeAlias = tuple[Case, Output]
@@ -40,6 +41,8 @@ class Surroundings:
     pools: Pools
     clock: Callable[[], float]
     """Seconds from any start, never going back."""
+    announce: Announce
+    """Told which records a stage is asked for."""
 
 
 async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surroundings) -> None:
@@ -61,8 +64,10 @@ async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surr
             if not batch:
                 return
             try:
+                records = [work.open[call.key][0].record.id for call in (batch[0], batch[-1])]
                 async with around.pools.hold(stage.resources):
-                    pairs = await loop.run_in_executor(threads, _answered, code, known, work, batch, around.clock)
+                    with around.announce(stage.name, records):
+                        pairs = await loop.run_in_executor(threads, _answered, code, known, work, batch, around.clock)
             except RunStopped as reason:
                 around.stop(str(reason))
                 return
@@ -175,7 +180,8 @@ class AsyncLane:
         try:
             async with self._around.pools.hold(self._stage.resources):
                 start = self._around.clock()
-                reply = await self._code.answer(call.inputs)
+                with self._around.announce(self._stage.name, [self._in_flight[call.key][0].record.id]):
+                    reply = await self._code.answer(call.inputs)
                 each_ms = round((self._around.clock() - start) * 1000, 4)
             cost = reply.cost or 0.0
         except asyncio.CancelledError:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from stagegap.model.answer import Answer, Output, Status
 from stagegap.model.cascade import Cascade
@@ -79,6 +79,14 @@ class Carrier(Protocol):
         ...
 
 
+Announce: TypeAlias = Callable[[str, Sequence[str]], AbstractContextManager[None]]
+"""Takes a stage and records that it is asked for as long as the context lasts."""
+
+
+def _nobody_told(_stage: str, _records: Sequence[str], /) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellWork:
     """One cell to run: who answers at the swapped stages, and what they answered."""
@@ -111,6 +119,8 @@ class Work:
     budget: Budget | None = None
     carrier: Carrier | None = None
     """Takes over what the cells name; without it every output is looked up or made."""
+    announce: Announce = _nobody_told
+    """Told which records a stage is asked for, in case that ends the process."""
 
 
 @dataclass(slots=True, kw_only=True)

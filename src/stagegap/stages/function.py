@@ -24,7 +24,7 @@ from typing import Generic, TypeVar, cast
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.stages.code import Code, code_of, forget_changed, mark_loaded, project_first, without_bytecode
-from stagegap.stages.guards import FOREIGN, guard
+from stagegap.stages.guards import FOREIGN, end_if_robbed, guard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +233,7 @@ class _Round(Generic[A, T]):
             result = self._function(self.given[self.place])
             if os.getpid() != self._process_id:
                 os._exit(0)  # foreign code has forked: the copy must not go on with the run
+            end_if_robbed()
             self._results[self.place] = result
             self.place += 1
 
@@ -324,6 +325,7 @@ async def _noted(function: Callable[[A], Coroutine[object, object, T]], given: A
     result = await function(given)
     if os.getpid() != process_id:
         os._exit(0)  # foreign code has forked: the copy must not go on with the run
+    end_if_robbed()
     return result
 
 

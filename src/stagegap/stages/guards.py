@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
+import io
 import os
 import resource
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from errno import EPERM
 from functools import wraps
-from typing import ParamSpec, TypeVar, cast
+from typing import BinaryIO, ParamSpec, TypeVar, cast
+
+from stagegap.errors import RunStopped
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +32,13 @@ _ENDS = "would end the whole program, which a stage can't"
 _ALL_THREADS = "all threads of the program can't be watched by a stage"
 _guarded = {os.getpid()}
 """The process that is guarded; a copy of it that foreign code forks is its own."""
+_signs: list[tuple[BinaryIO, tuple[int, int, int] | None]] = []
+"""A file for each run that nobody needs: where it is closed, others are."""
+_ROBBED = (
+    "The run stopped, because code of a stage closed the files that the program works with. "
+    "What was answered is kept; run it again to go on.\n"
+)
+_exit = os._exit
 _own_files: set[tuple[int, int, int]] = set()
 """Files that are the program's own by number, device and inode: a number that it gave back is somebody else's soon."""
 
@@ -74,13 +86,28 @@ class Belongings:
 def belongings_kept() -> Generator[Belongings]:
     """What the program has before, it has afterwards; files that are open now can't be closed by stages meanwhile."""
     belongings = Belongings()
-    files = _open_files() - _own_files
-    _own_files.update(files)
-    try:
-        yield belongings
-    finally:
-        _own_files.difference_update(files)
-        belongings.put_back()
+    with open(os.devnull, "rb") as file:
+        sign = file, _file(file.fileno())
+        _signs.append(sign)
+        files = _open_files() - _own_files
+        _own_files.update(files)
+        try:
+            yield belongings
+        finally:
+            _signs.remove(sign)
+            _own_files.difference_update(files)
+            belongings.put_back()
+
+
+def end_if_robbed() -> None:
+    """End the program at once where foreign code has closed all files that it could find.
+
+    The numbers of its own are those of other files from then on: whatever it wrote could go there.
+    """
+    if os.getpid() in _guarded and any(sign.closed or _file(sign.fileno()) != file for sign, file in _signs):
+        with suppress(OSError):
+            os.write(2, _ROBBED.encode())
+        _exit(RunStopped.exit_code)
 
 
 def _open_files() -> set[tuple[int, int, int]]:
@@ -131,6 +158,11 @@ def _closed(fd: int, /) -> str:
     return f"file {fd} is the program's own and can't be closed by a stage" if is_own else ""
 
 
+def _opened_by_number(file: object, *_args: object, closefd: bool = True, **_named: object) -> str:
+    """What is wrong with a file object of the program's own file: it closes it, in the end by itself."""
+    return _closed(file) if type(file) is int and closefd else ""
+
+
 def _all_closed(low: int, high: int, /) -> str:
     return f"files {low} to {high} may be the program's own and can't be closed by a stage"
 
@@ -164,6 +196,7 @@ def _limit_recursion(limit: int, /) -> None:
     _set_recursion_limit(min(max(limit, LOWEST_RECURSION), HIGHEST_RECURSION))
 
 
+_open = _refusing(open, _opened_by_number)
 _ENDING = ((os, "_exit"), (os, "abort"), (os, "execv"), (os, "execve"), (signal, "alarm"), (signal, "setitimer"))
 _WATCHING = ((threading, "settrace"), (threading, "setprofile"))
 _GUARDS: tuple[tuple[object, str, Callable[..., object]], ...] = (
@@ -173,6 +206,9 @@ _GUARDS: tuple[tuple[object, str, Callable[..., object]], ...] = (
     (os, "kill", _refusing(os.kill, _deadly)),
     (os, "killpg", _refusing(os.killpg, _deadly_group)),
     (os, "close", _refusing(os.close, _closed)),
+    (socket, "close", _refusing(socket.close, _closed)),
+    (builtins, "open", _open),
+    (io, "open", _open),
     (os, "closerange", _refusing(os.closerange, _all_closed)),
     (resource, "setrlimit", _refusing(resource.setrlimit, _lowered)),
     (sys, "setrecursionlimit", _limit_recursion),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import mmap
 import os
 import random
 import re
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # The rows of a query have the types of its columns, which only the caller knows.
@@ -62,6 +64,12 @@ def mounts() -> str:
         return ""
 
 
+PAGE = 16_384
+"""Bytes of what a lease says."""
+MOST_OF_AN_ID = 80
+"""Characters of a record's id that it says."""
+
+
 class Locks:
     """The three lock files of a store's folder, and one for each run that is under way."""
 
@@ -95,27 +103,46 @@ class Locks:
                 yield True
 
     @contextmanager
-    def leasing(self, run: str) -> Generator[bool]:
-        """Become the one process that works on a run; gives False when another one does.
+    def leasing(self, run: str) -> Generator[Lease | None]:
+        """Become the one process that works on a run; gives None when another one does.
 
         The kernel ends the lease of a process that was killed. Its file is taken away in the end; who locked a file
         that was taken away meanwhile has locked nothing, and looks again.
         """
-        path = self._folder / f"lock.run.{run}"
+        path = self._lease(run)
         while True:
             with _opened(path) as lease:
                 try:
                     fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    yield False
+                    yield None
                     return
                 if not _is_at(lease, path):
                     continue
                 try:
-                    yield True
+                    yield Lease(lease)
                 finally:
                     path.unlink(missing_ok=True)
                 return
+
+    def is_leased(self, run: str) -> bool:
+        """Whether a process works on a run."""
+        with suppress(FileNotFoundError), self._lease(run).open("rb") as lease:
+            try:
+                fcntl.flock(lease, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def last_asked(self, run: str) -> list[tuple[str, str, str]]:
+        """Stages that were answering when the process of a run died: name, records from and to; empty where unknown."""
+        with suppress(OSError, ValueError):
+            lines = self._lease(run).read_bytes().partition(b"\0")[0].splitlines()
+            return [(stage, first, last) for stage, first, last in map(json.loads, lines)]
+        return []
+
+    def _lease(self, run: str) -> Path:
+        return self._folder / f"lock.run.{run}"
 
     @contextmanager
     def _hold(self, mode: int) -> Generator[None]:
@@ -125,6 +152,44 @@ class Locks:
                 fcntl.flock(gate, fcntl.LOCK_EX)
                 fcntl.flock(store, mode)
             yield
+
+
+class Lease:
+    """The right to be the only process that works on a run.
+
+    Its file says which records are asked at which stage: the memory that it is mapped to outlives a process that
+    crashes, and costs no write to the disk.
+    """
+
+    def __init__(self, file: int) -> None:
+        self._asked: dict[str, dict[object, tuple[str, str]]] = {}
+        self._page: mmap.mmap | None = None
+        # Without room on the disk nothing is said; pages that have none would end the process as soon as they are used.
+        with suppress(OSError):
+            os.posix_fallocate(file, 0, PAGE)
+            self._page = mmap.mmap(file, PAGE)
+
+    @contextmanager
+    def asking(self, stage: str, records: Sequence[str]) -> Generator[None]:
+        """Say that these records are asked at a stage, as long as the context lasts."""
+        at_stage, key = self._asked.setdefault(stage, {}), object()
+        at_stage[key] = records[0][:MOST_OF_AN_ID], records[-1][:MOST_OF_AN_ID]
+        self._write()
+        try:
+            yield
+        finally:
+            del at_stage[key]
+            self._write()
+
+    def _write(self) -> None:
+        if self._page is not None:
+            places = [
+                [stage, next(iter(calls.values()))[0], next(reversed(calls.values()))[1]]
+                for stage, calls in self._asked.items()
+                if calls
+            ]
+            body = "\n".join(map(json.dumps, places)).encode()[: PAGE - 1] + b"\0"
+            self._page[: len(body)] = body
 
 
 @contextmanager

@@ -11,9 +11,10 @@ from typing import Any
 
 from stagegap import redaction
 from stagegap.errors import NotFound, near_names
-from stagegap.model.run import Cell, Run, RunStatus
+from stagegap.model.run import KILLED, Cell, Run, RunStatus
+from stagegap.model.wording import listed
 from stagegap.store import rows as json_text
-from stagegap.store.attach import Session
+from stagegap.store.attach import Attachment, Session
 
 CHUNK = 50_000
 """Scores that are handed to DuckDB at once: memory does not grow with the run."""
@@ -21,6 +22,27 @@ _FIELDS = (
     "replace(r.key::varchar, '-', ''), r.name, c.name, r.fingerprint, r.resolved, r.status, r.started_at,"
     " r.finished_at, r.records, r.who, r.git_commit, r.seed, r.error"
 )
+
+
+def current(file: Attachment, cascade: str | None) -> list[Run]:
+    """The runs, newest first; those whose process is gone have ended early."""
+    with file.reading() as session:
+        runs = find(session, cascade=cascade)
+    left = {run.id for run in runs if run.status is RunStatus.RUNNING and not file.locks.is_leased(run.id)}
+    if not left:
+        return runs
+    # A run notes its end before it lets go of its lease: one that has let go and noted nothing is gone.
+    with file.reading() as session:
+        runs = find(session, cascade=cascade)
+    return [_gone(run, file) if run.id in left and run.status is RunStatus.RUNNING else run for run in runs]
+
+
+def _gone(run: Run, file: Attachment) -> Run:
+    places = file.locks.last_asked(run.id)
+    at = [f"{stage!r} ({first}{f' to {last}' if last != first else ''})" for stage, first, last in places]
+    where = f" while it was at {listed(at)}" if at else ""
+    hint = " If code there ends it, `stagegap run --engine processes:2` loses one record instead." if at else ""
+    return replace(run, status=RunStatus.STOPPED, error=f"{KILLED}{where}.{hint}")
 
 
 def intern(session: Session, table: str, name: str) -> int:

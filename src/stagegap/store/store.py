@@ -43,7 +43,6 @@ ROWS = "rows of the reference files of "
 """Begins the note of the journal that names them, by cascade."""
 MOST_HELD = 100_000
 """Labels whose references are held in memory while nobody reads them."""
-KILLED = "Its process ended without a word."
 
 
 class Store:
@@ -168,14 +167,14 @@ class Store:
             run_tables.update(session, run)
 
     @contextmanager
-    def leasing(self, run: Run) -> Generator[None]:
+    def leasing(self, run: Run) -> Generator[attach.Lease]:
         """Work on a run as the only process. Raises: StoreBusy when another one does."""
-        with self._file.locks.leasing(run.id) as is_ours:
-            if not is_ours:
+        with self._file.locks.leasing(run.id) as lease:
+            if lease is None:
                 raise StoreBusy(
                     f"Run {run.name} is under way in another process; wait until it has ended, or stop it there."
                 )
-            yield
+            yield lease
 
     @contextmanager
     def claiming(self) -> Generator[Claims]:
@@ -188,20 +187,15 @@ class Store:
 
     def end_killed(self, cascade: str, *, now: float) -> list[Run]:
         """Note the end of runs whose process is gone without having noted it; give them as they are from now on."""
-        ended: list[Run] = []
-        for run in self.runs(cascade):
-            if run.status is RunStatus.RUNNING:
-                with self._file.locks.leasing(run.id) as is_ours:
-                    if is_ours:
-                        ended.append(replace(run, status=RunStatus.STOPPED, finished_at=now, error=KILLED))
+        ended = [replace(run, finished_at=now) for run in self.runs(cascade) if run.is_gone]
         for run in ended:
-            self.update_run(run)
+            with self._file.locks.leasing(run.id):
+                self.update_run(run)
         return ended
 
     def runs(self, cascade: str | None = None) -> list[Run]:
-        """The runs, newest first."""
-        with self._file.reading() as session:
-            return run_tables.find(session, cascade=cascade)
+        """The runs, newest first; those whose process is gone have ended early."""
+        return run_tables.current(self._file, cascade)
 
     def run(self, cascade: str, name: str | None = None) -> Run | None:
         """The run of that name, without a name the newest that is done; None when there is none."""

@@ -114,13 +114,19 @@ EVERY = 2.0
 
 
 def draw_run_strip(workspace: Workspace, cascade: str, *, current: str | None) -> bool:
-    """Write a line for each run that goes on, newer than the one that is shown; give whether there is one."""
-    if not _active(workspace, cascade, current):
-        return False
+    """Write a line for each run that goes on, newer than the one that is shown, and how the newest ended before its
+    time; give whether there is one.
+    """
+    newer = _newer(workspace, cascade, current)
+    ending = newer[0].ending if newer else ""
+    if ending:
+        note(ending)
+    if not any(run.status is RunStatus.RUNNING for run in newer):
+        return bool(ending)
 
     @streamlit.fragment(run_every=EVERY)
     def strip() -> None:
-        active = _active(workspace, cascade, current)
+        active = [run for run in _newer(workspace, cascade, current) if run.status is RunStatus.RUNNING]
         if not active and not state.has_dialog():
             streamlit.rerun()
         past = workspace.past(cascade)
@@ -154,9 +160,8 @@ def sentence(live: LiveRun) -> str:
     return f"{where}: {', '.join(parts)}."
 
 
-def _active(workspace: Workspace, cascade: str, current: str | None) -> Sequence[Run]:
-    newer = takewhile(lambda run: run.name != current, workspace.runs.of(cascade))
-    return [run for run in newer if run.status is RunStatus.RUNNING]
+def _newer(workspace: Workspace, cascade: str, current: str | None) -> Sequence[Run]:
+    return list(takewhile(lambda run: run.name != current, workspace.runs.of(cascade)))
 
 
 POLL = 2.0

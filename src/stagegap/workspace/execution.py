@@ -23,6 +23,7 @@ from stagegap.model.units import Levels, record_of
 from stagegap.people.reference_rows import followed
 from stagegap.people.references import Settled
 from stagegap.runner import (
+    Announce,
     Basis,
     CellWork,
     Choice,
@@ -210,12 +211,14 @@ def run(
     with ExitStack() as lease:
         if taken_in.job.options.retry:
             begun, job = mended(store, taken_in.job)
-            lease.enter_context(store.leasing(begun))
+            announce = lease.enter_context(store.leasing(begun)).asking
         else:
-            begun = begin(store, taken_in, folder=folder, now=clock(), lease=lease)
+            begun, announce = begin(store, taken_in, folder=folder, now=clock(), lease=lease)
             job = replace(taken_in.job, cells=carrying(store, taken_in, begun))
         views = job.views(store, comparisons)
-        ended, summary = _carried_out(store, job, begun, views, clock=clock, progress=progress or Silent(), stop=stop)
+        ended, summary = _carried_out(
+            store, job, begun, views, announce=announce, clock=clock, progress=progress or Silent(), stop=stop
+        )
         return ended, replace(summary, references=taken_in.references)
 
 
@@ -225,13 +228,14 @@ def _carried_out(
     begun: Run,
     views: KeptViews,
     *,
+    announce: Announce,
     clock: Callable[[], float],
     progress: Progress,
     stop: Stop | None,
 ) -> tuple[Run, Summary]:
     try:
         with noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched:
-            work = replace(job.work(begun.id), carrier=store.carrying)
+            work = replace(job.work(begun.id), carrier=store.carrying, announce=announce)
             summary = execute(work, sink=store, cache=store, progress=watched, stop=stop)
     except BaseException as error:
         reason = str(error) or type(error).__name__
@@ -249,15 +253,16 @@ def _carried_out(
     return ended, summary
 
 
-def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: ExitStack) -> Run:
+def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: ExitStack) -> tuple[Run, Announce]:
     """Store the beginning of a new run, with what it is made from and what it is told besides its file.
 
-    `lease` keeps the run to this process. Runs that were killed are noted as ended.
+    `lease` keeps the run to this process; given back is also who is told what it asks. Runs that were killed are noted
+    as ended.
     """
     job = taken_in.job
     store.end_killed(job.file.cascade.name, now=now)
     new = _new_run(job, folder, now)
-    lease.enter_context(store.leasing(new))
+    announce = lease.enter_context(store.leasing(new)).asking
     begun = store.create_run(new)
     store.name_paid(begun.id, paid_stages(job.file.cascade.called))
     made_from, texts = provenance(
@@ -276,7 +281,7 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
     put_basis(store, begun.id, _basis(job, taken_in.records_digest))
     if job.options != RunOptions():
         put_options(store, begun, job.options)
-    return begun
+    return begun, announce
 
 
 def carrying(store: Store, taken_in: TakenIn, begun: Run) -> tuple[CellWork, ...]:

@@ -198,8 +198,12 @@ class Foundation:
             return run
         known = [other.name for other in self.store.runs(cascade)]
         wanted = "run that is done" if name is None else f"run {name!r}"
-        hints = f"{near_names(name, known) if name else ''} `stagegap run` makes one.".strip()
-        raise NotFound(f"Cascade {cascade!r} has no {wanted}. {hints}")
+        hints = (near_names(name, known) if name else self.ended_early(cascade), "`stagegap run` makes one.")
+        raise NotFound(f"Cascade {cascade!r} has no {wanted}. {' '.join(hint for hint in hints if hint)}")
+
+    def ended_early(self, cascade: str) -> str:
+        """How the newest run of a cascade ended before its time, in sentences; empty where it did not."""
+        return next((run.ending for run in self.store.runs(cascade)), "")
 
     @property
     def views(self) -> KeptViews:

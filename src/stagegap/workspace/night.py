@@ -15,6 +15,7 @@ from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.runner import (
     INTERRUPTED,
+    Announce,
     Budget,
     Progress,
     RunOptions,
@@ -46,6 +47,7 @@ class _Candidate:
     name: str
     taken_in: TakenIn
     run: Run
+    announce: Announce
     calls: int = 0
     dollars: float = 0.0
     error: str = ""
@@ -91,7 +93,7 @@ class Night:
         with ExitStack() as lease:
             self._started = self.clock()
             self._candidates = [
-                _Candidate(name, job, begin(self.store, job, folder=self.folder, now=self.clock(), lease=lease))
+                _Candidate(name, job, *begin(self.store, job, folder=self.folder, now=self.clock(), lease=lease))
                 for name, job in self.jobs.items()
             ]
             return self._carried_out(listener, progress or Silent(), stop or Stop())
@@ -141,6 +143,7 @@ class Night:
             cells=offered,
             budget=left,
             carrier=self.store.carrying,
+            announce=candidate.announce,
         )
         with noted(progress, self.store.folder, candidate.run, cells=len(cells), clock=self.clock) as watched:
             summary = execute(work, sink=self.store, cache=self.store, progress=watched, stop=own)

@@ -121,6 +121,14 @@ class Runs:
         """Runs of a cascade, newest first."""
         return self._base.store.runs(cascade)
 
+    def ended_early(self, cascade: str) -> str:
+        """How the newest run of a cascade ended before its time, in sentences; empty where it did not."""
+        return self._base.ended_early(cascade)
+
+    def endings(self) -> list[str]:
+        """What is said of each run whose process is gone without having noted it; the next run notes it."""
+        return [run.ending for run in self._base.store.runs() if run.is_gone]
+
     def options(self, run: Run) -> RunOptions:
         """What a run was told besides its file."""
         from stagegap.workspace import run_facts
