@@ -87,6 +87,20 @@ def do(text):
     assert sorted(row["value"] for row in kept) == sorted(DEEDS)
 
 
+def test_a_metric_that_fails_leaves_a_run_that_is_scored_once_it_is_mended(stagegap: Command, tmp_path: Path) -> None:
+    stagegap("init")
+    cascade, stages = (tmp_path / "pipelines" / "first" / name for name in ("cascade.yaml", "stages.py"))
+    text = cascade.read_text().replace("score: fact_recall", 'score: "python:stages.py:odd"')
+    cascade.write_text(text.replace("reply.fact_recall", "reply.odd"))
+    code = stages.read_text()
+    stages.write_text(code + "\n\ndef odd(value, wanted):\n    raise SystemExit(0)\n")
+    failed = stagegap("run")
+    assert failed.code == 2
+    assert "odd' raised SystemExit: 0 in line" in failed.error
+    stages.write_text(code + "\n\ndef odd(value, wanted):\n    return 1\n")
+    assert "100%" in stagegap("show").out
+
+
 def test_a_filter_says_what_it_can_not_read(stagegap: Command) -> None:
     stagegap("init")
     wrong = stagegap("run", "--filter", "record.txt == 'a'")

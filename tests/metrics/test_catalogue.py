@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import math
+import signal
+from decimal import Decimal
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from sacrebleu.metrics.chrf import CHRF
 
+from stagegap.errors import ConfigurationError
 from stagegap.metrics import metric, names_for
 from stagegap.model.answer import Answer, Fact
 from stagegap.model.cascade import Kind
@@ -125,10 +130,41 @@ def test_a_metric_of_ones_own():
     assert mine.compare("long", Answer(value="s")) == 1.0
 
 
-@pytest.mark.parametrize("result", [1.5, -1, math.nan, "good", None])
+@pytest.mark.parametrize("result", [True, np.float32(1), np.bool_(True), np.array(1.0), Decimal(1), Fraction(1)])
+def test_a_metric_of_ones_own_may_give_any_kind_of_number(result: object):
+    assert metric("python:f.py:odd", custom=lambda *_: result).compare("a", Answer(value="b")) == 1.0
+
+
+def test_a_metric_of_ones_own_that_raises_is_a_sentence_with_its_line():
+    def odd(value: Json, wanted: Json) -> float:
+        raise SystemExit(0)
+
+    line = odd.__code__.co_firstlineno + 1
+    with pytest.raises(ConfigurationError) as error:
+        metric("python:f.py:odd", custom=odd).compare("a" * 200, Answer(value="b"))
+    assert f"raised SystemExit: 0 in line {line}, for 'aaa" in str(error.value)
+    assert "aaa… against 'b'. What was answered is kept" in str(error.value)
+    with pytest.raises(KeyboardInterrupt):
+        metric("python:f.py:odd", custom=lambda *_: signal.raise_signal(signal.SIGINT)).compare("a", Answer(value="b"))
+
+
+def test_a_metric_of_ones_own_changes_no_value():
+    def odd(value: Json, wanted: Json) -> float:
+        assert isinstance(value, list)
+        assert isinstance(wanted, list)
+        value.clear()
+        wanted.append(1)
+        return 1.0
+
+    value, answer = [1, 2], Answer(value=[3])
+    metric("python:f.py:odd", custom=odd).compare(value, answer)
+    assert (value, answer.value) == ([1, 2], [3])
+
+
+@pytest.mark.parametrize("result", [1.5, -1, math.nan, "good", None, np.array([1.0, 0.5])])
 def test_a_metric_of_ones_own_must_give_a_score(result: object):
     mine = metric("python:f.py:odd", custom=lambda *_: result)
-    with pytest.raises(ValueError, match="must give a number from 0 to 1"):
+    with pytest.raises(ConfigurationError, match=r"must give a number from 0 to 1|can be converted"):
         mine.compare("a", Answer(value="b"))
 
 

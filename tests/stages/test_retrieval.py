@@ -122,6 +122,11 @@ def test_an_unknown_input_is_named_at_once(retrieve: Retrieve) -> None:
         retrieve(filter={"kind": "departments"})
 
 
+def test_a_filter_by_a_field_that_no_document_has_is_named_at_once(retrieve: Retrieve) -> None:
+    with pytest.raises(ConfigurationError, match=r"'Departments', which no document .* Did you mean departments\?"):
+        retrieve(filter={"Departments": "department"})
+
+
 def test_the_fingerprint_changes_with_corpus_and_settings(retrieve: Retrieve, shop: Corpus) -> None:
     changed = {**shop.documents, "k1": Document(id="k1", title="Kettle", text="iron")}
     stages = [retrieve(), retrieve("tfidf"), retrieve(k=1), retrieve(corpus=Corpus(name="shop", documents=changed))]

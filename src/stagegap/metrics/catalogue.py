@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
+from traceback import walk_tb
+from typing import SupportsFloat
 
-from stagegap.errors import near_names
+from stagegap.errors import ConfigurationError, near_names
 from stagegap.metrics import formulas, places, texts
 from stagegap.model.answer import Answer, Label, Output, Reference, Status
 from stagegap.model.cascade import RATING, Kind
 from stagegap.model.record import Json
 
+MOST_SHOWN = 80
+"""Characters of a value that a sentence about a metric shows."""
 CustomMetric = Callable[[Json, Json], object]
 """Called with the output's value and one accepted value; gives a score in [0, 1]."""
 
@@ -205,12 +210,35 @@ def _tolerance(name: str, number: str) -> tuple[float, bool]:
 
 def _checked(name: str, custom: CustomMetric) -> Callable[[Json, Answer], float]:
     def compare(value: Json, answer: Answer) -> float:
-        score = custom(value, answer.value)
-        if isinstance(score, bool | int | float) and 0 <= score <= 1:
-            return float(score)
-        raise ValueError(f"the metric {name!r} must give a number from 0 to 1, got {score!r}")
+        try:
+            # What it does to the values must not reach other metrics, nor what is stored.
+            score = custom(deepcopy(value), deepcopy(answer.value))
+            number = float(score) if isinstance(score, SupportsFloat) else math.nan
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a foreign function may raise anything
+            frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)][1:]
+            line = next((f" in line {line}" for file, line in reversed(frames) if file == frames[0][0]), "")
+            raise ConfigurationError(
+                f"The metric {name!r} raised {type(error).__name__}: {error}{line}, for {_short(value)} against "
+                f"{_short(answer.value)}. {_MEND}"
+            ) from error
+        if 0 <= number <= 1:
+            return number
+        raise ConfigurationError(
+            f"The metric {name!r} must give a number from 0 to 1, got {_short(score)} for {_short(value)} against "
+            f"{_short(answer.value)}. {_MEND}"
+        )
 
     return compare
+
+
+_MEND = "What was answered is kept: mend the metric, then `stagegap show` scores it."
+
+
+def _short(value: object) -> str:
+    written = repr(value)
+    return written if len(written) <= MOST_SHOWN else f"{written[:MOST_SHOWN]}…"
 
 
 def score(output: Output, reference: Reference, metric: Metric) -> float:

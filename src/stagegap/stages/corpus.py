@@ -77,6 +77,12 @@ class Shelf:
                 raise ConfigurationError(f"Stage {stage.name!r} has no input {input_name!r} to search with. {near}")
         self.corpus = corpora[name]
         self.documents: list[Document] = sorted(self.corpus.documents.values(), key=lambda document: document.id)
+        fields = {key for document in self.documents for key in document.as_input()}
+        for key in self._filter.keys() - fields if fields else ():
+            raise ConfigurationError(
+                f"Stage {stage.name!r} filters by {key!r}, which no document of the corpus {name!r} has. "
+                f"{near_names(key, fields)}".strip()
+            )
         self._k = int(cast("int", parameters["k"]))
         self._masks: dict[bytes, NDArray[np.bool_]] = {}
 

@@ -247,9 +247,11 @@ def _carried_out(
             ) from error
         raise
     ended = replace(begun, status=summary.status, finished_at=clock(), error=summary.error)
-    if summary.status is RunStatus.DONE:
-        score(store, ended, job.file, views=views)
-    store.update_run(ended)
+    try:
+        if summary.status is RunStatus.DONE:
+            score(store, ended, job.file, views=views)
+    finally:  # it is done whether or not its scores can be had: a metric of the user's own may fail
+        store.update_run(ended)
     return ended, summary
 
 

@@ -167,9 +167,9 @@ class Night:
 
     def _end(self, candidate: _Candidate, status: RunStatus) -> None:
         candidate.run = replace(candidate.run, status=status, finished_at=self.clock(), error=candidate.error)
+        self.store.update_run(candidate.run)
         if status is RunStatus.DONE:
             score(self.store, candidate.run, candidate.job.file, views=candidate.job.views(self.store))
-        self.store.update_run(candidate.run)
 
     def _view(self) -> VariantsView:
         first = self._candidates[0].job
