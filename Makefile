@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Tests start hundreds of processes: each would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test setup browser format lint types layers docs tests slow bare lowest clean
+.PHONY: demo test setup browser format lint types layers docs tests slow slow-tables slow-tests bare lowest clean
 
 demo: setup
 	$(BIN)/stagegap demo
@@ -47,9 +47,15 @@ tests: setup
 	$(BIN)/python -m slipcover --branch --skip-covered --fail-under 98 --out .coverage/all.json --merge .coverage/*.json
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
-slow: setup
-	$(BIN)/python benchmarks/coverage.py
-	$(BIN)/python -m pytest -m slow --timeout 3600
+# Tests that kill and restart wait half of their time: the simulation takes what they leave of two cores.
+slow: setup browser
+	$(MAKE) --jobs 2 --output-sync=line --keep-going slow-tables slow-tests
+
+slow-tables:
+	nice $(BIN)/python benchmarks/coverage.py
+
+slow-tests:
+	$(BIN)/python -m pytest -m slow --timeout 3600 -n 2 --dist worksteal --durations 40
 
 bare: setup
 	sh .ci/bare.sh $(PYTHON)

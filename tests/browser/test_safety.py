@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import quote
 
-from playwright.sync_api import Page, WebSocket, expect
+import pytest
+from playwright.sync_api import Page, Response, WebSocket, expect
 
-from browser.conftest import Server
+from browser.conftest import Server, run_once
+from mails import write_mails
+from stagegap.workspace import Workspace
 from ui.fake_workspace import MALICIOUS, SECRET
 
 
@@ -55,3 +62,58 @@ def test_script_of_another_page_gets_no_connection(server: Server) -> None:
         })  # fmt: skip
         assert connection.getresponse().status == answer
         connection.close()
+
+
+PLANTED = {
+    "SERVICE_KEY": "k3y-of-the-service-7",
+    "DB_PASS": "pa\"ss<&'word 7é",
+    "CLIENT_SECRET": "s3cret/of+the=client",
+    "GH_PAT": "ghx_9f8e7d6c5b4a",
+}
+OPENED = ("", "failures", "read", "label?stage=draft&who=eve", "label?stage=route&who=eve", "agree?stage=draft&who=eve")
+OPENED += ("compare", "odd", "people", "after")
+
+
+@pytest.mark.slow
+def test_no_answer_of_the_app_holds_the_value_of_a_secret_variable_that_its_store_holds(
+    tmp_path: Path, serve: Callable[..., Server], open_page: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "support-mail"
+    place = write_mails(folder, count=20, unlabelled={"draft": 5})
+    planted = " and ".join(PLANTED.values())
+    mails = place / "mails.jsonl"
+    mails.write_text(mails.read_text().replace("This is mail", f"{json.dumps(planted)[1:-1]} in"))
+    (place / "guideline.md").write_text(f"Never say {planted}.\n")
+    stages = place / "stages.py"
+    stages.write_text(stages.read_text().replace("dear customer", PLANTED["SERVICE_KEY"]))
+    cascade = place / "cascade.yaml"
+    cascade.write_text(cascade.read_text().replace("that you would send", PLANTED["GH_PAT"]))
+    for _ in range(2):  # with no variable set the store holds them as they are
+        run_once(folder)
+        cascade.write_text(cascade.read_text().replace("noun: mail", "noun: letter"))
+    with Workspace.open(folder) as workspace:
+        [record] = workspace.store.records("support_email", ids=["m0003"])
+        assert PLANTED["SERVICE_KEY"] in str(record.fields), "it is planted"
+    for name, value in PLANTED.items():
+        monkeypatch.setenv(name, value)
+    server = serve(is_real=True)
+    page = open_page("about:blank")
+    received: list[bytes] = []
+    responses: list[Response] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda data: received.append(data if isinstance(data, bytes) else data.encode()))
+
+    page.on("websocket", listen)
+    page.on("response", responses.append)
+    for address in OPENED:
+        page.goto(f"{server.url}/{address}")
+        expect(page.get_by_role("heading", level=1).first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        received += [response.body() for response in responses if response.status == 200]
+        responses.clear()
+    everything_sent = b"\n".join(received)
+    assert b"*" * len(PLANTED["SERVICE_KEY"]) in everything_sent, "what was planted is on the pages"
+    for value in PLANTED.values():
+        forms = value, quote(value), base64.b64encode(value.encode()).decode(), value.replace('"', '\\"')
+        assert not [form for form in forms if form.encode() in everything_sent], value

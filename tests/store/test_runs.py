@@ -8,7 +8,7 @@ import pytest
 from stagegap.errors import NotFound
 from stagegap.model.run import SYSTEM, RunStatus
 from stagegap.store import Store
-from store.material import RUN, run
+from store.material import NEW_RUN, RUN, run
 
 
 def test_runs_are_numbered_per_cascade_and_given_newest_first(store: Store) -> None:
@@ -16,13 +16,14 @@ def test_runs_are_numbered_per_cascade_and_given_newest_first(store: Store) -> N
     other = store.create_run(run("3" * 32, cascade="chat"))
     assert (second.name, other.name) == ("v2", "v1")
     assert [r.name for r in store.runs("mail")] == ["v2", "v1"]
-    with store.leasing(other):
+    with store.leasing(other), store.leasing(second), store.leasing(NEW_RUN):
         assert store.runs() == [other, second, store.run("mail", "v1")]
     assert second == run("2" * 32, name="v2", records=5, who="ann", commit="abc+", seed=-3, error="no", finished_at=2.0)
 
 
 def test_creating_a_run_again_gives_the_one_that_is_there(store: Store) -> None:
-    assert store.create_run(run(seed=99)) == store.run("mail", "v1")
+    with store.leasing(NEW_RUN):
+        assert store.create_run(run(seed=99)) == store.run("mail", "v1")
     assert len(store.runs()) == 1
 
 

@@ -403,7 +403,7 @@ def _first(text: str) -> str:
 
 def _instance(folder: Path) -> duckdb.DuckDBPyConnection:
     """Open the in-memory instance that files are attached to; it fetches nothing from the network."""
-    return duckdb.connect(
+    instance = duckdb.connect(
         config={
             "threads": 2,
             "memory_limit": "512MB",
@@ -412,3 +412,6 @@ def _instance(folder: Path) -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
         }
     )
+    # In `python -c` DuckDB would draw a bar on standard output. (Without the bar itself, notebooks need ipywidgets.)
+    instance.execute("set enable_progress_bar_print = false")
+    return instance

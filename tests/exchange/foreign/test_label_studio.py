@@ -7,6 +7,7 @@ import pytest
 
 from exchange.foreign.reading import reasons, take, written
 from exchange.material import KNOWN
+from stagegap.errors import InputError
 from stagegap.exchange.foreign import Wanted, detected, read_foreign
 from stagegap.model.answer import Answer
 from stagegap.model.record import Json
@@ -76,6 +77,22 @@ def test_cancelled_annotation_is_a_skip_of_every_stage_that_is_asked(tmp_path: P
     assert reasons(alone) == {
         "A skip can't be told to be of any stage: name its questions with --stage.": (1, ("task 1, annotation 8",))
     }
+
+
+@pytest.mark.parametrize("said", [True, 1, "true"])
+def test_annotation_that_says_in_any_way_that_it_was_cancelled_is_no_answer(tmp_path: Path, said: object) -> None:
+    taken = take(tmp_path, "label-studio", [task(annotation(CHOICE, was_cancelled=said))], route="category")
+    assert {label.action for label in taken.labels} == {"skip"}
+
+
+def test_what_is_no_object_is_counted_in_lists_and_refused_as_a_task(tmp_path: Path) -> None:
+    odd = task(annotation(CHOICE)) | {"annotations": [annotation(CHOICE, result=[CHOICE, None]), 5, "x"]}
+    taken = take(tmp_path, "label-studio", [odd, task() | {"annotations": "none"}], route="category")
+    assert len(taken.labels) == 1
+    reason = "A JSON object was expected, and something else stands there."
+    assert reasons(taken) == {reason: (4, ("task 1", "task 1, annotation 7"))}
+    with pytest.raises(InputError, match="entry 2 is none"):
+        take(tmp_path, "label-studio", [task(annotation(CHOICE)), None], route="category")
 
 
 def test_what_becomes_no_label_is_counted_with_its_reason(tmp_path: Path) -> None:

@@ -115,6 +115,13 @@ def _objects(path: Path) -> list[Object]:
         entries = objects([value])
     if not entries:
         Problems(path).fail(None, "A list of JSON objects was expected, and there is none.")
+    odd = (
+        [place for place, entry in enumerate(value, 1) if not isinstance(entry, Mapping)]
+        if isinstance(value, list)
+        else []
+    )
+    if odd:
+        Problems(path).fail(None, f"A list of JSON objects was expected, and entry {odd[0]} is none.")
     return entries
 
 

@@ -30,14 +30,14 @@ def _read(records: Sequence[Object], wanted: Wanted, leftovers: Leftovers) -> It
             leftovers.add("A suggestion is a model's answer, not a person's.", f"{place}, {question}")
         responses = record.get("responses")
         if isinstance(responses, Mapping):
-            yield from _by_question(responses, ids, place)
+            yield from _by_question(responses, ids, place, leftovers)
         else:
-            yield from _by_person(objects(responses), ids, place, leftovers)
+            yield from _by_person(leftovers.objects(responses, place), ids, place, leftovers)
 
 
-def _by_question(responses: Object, records: Sequence[str], place: str) -> Iterator[Given]:
+def _by_question(responses: Object, records: Sequence[str], place: str, leftovers: Leftovers) -> Iterator[Given]:
     for name, answers in responses.items():
-        for answer in objects(answers):
+        for answer in leftovers.objects(answers, f"{place}, {name}"):
             person = text(answer.get("user_id"))
             yield Given(
                 name=name,

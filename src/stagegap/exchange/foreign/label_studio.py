@@ -50,7 +50,7 @@ def _read(tasks: Sequence[Object], wanted: Wanted, leftovers: Leftovers) -> Iter
         ):
             for _ in objects(task.get(kind)):
                 leftovers.add(reason, place)
-        for annotation in objects(task.get("annotations")):
+        for annotation in leftovers.objects(task.get("annotations"), place):
             yield from _annotation(annotation, records, place, leftovers)
 
 
@@ -91,10 +91,10 @@ def _annotation(annotation: Object, records: Sequence[str], place: str, leftover
     annotator = _person(annotation.get("completed_by"))
     at = annotation.get("updated_at") or annotation.get("created_at")
     spent = annotation.get("lead_time")
-    if annotation.get("was_cancelled") is True:
+    if annotation.get("was_cancelled") in (True, "true", "True"):  # True is 1
         yield Given(name=None, records=records, annotator=annotator, key=key, at=at, active_s=spent, action="skip")
         return
-    results = objects(annotation.get("result"))
+    results = leftovers.objects(annotation.get("result"), key)
     if not results:
         leftovers.add("The annotation holds no answer.", key)
     names = [text(result.get("from_name")) for result in results]

@@ -158,6 +158,14 @@ class Leftovers:
         if len(examples) < MAX_EXAMPLES and short not in examples:
             examples.append(short)
 
+    def objects(self, value: Json, place: str) -> list[Object]:
+        """The objects of a list; what else stands in it is noted."""
+        found = objects(value)
+        entries = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,) if value else ()
+        for _ in range(len(entries) - len(found)):
+            self.add("A JSON object was expected, and something else stands there.", place)
+        return found
+
     def all(self) -> Sequence[Unmapped]:
         """Every reason, the most frequent first."""
         return tuple(
