@@ -17,9 +17,9 @@ from stagegap.attribution.shapley import (
     banzhaf_matrix,
     interaction_matrix,
     mask_of,
-    precedence_matrix,
     shapley_matrix,
 )
+from stagegap.attribution.swaps import lattice, weights
 from stagegap.stats.agreement import Scale, agreement_beyond_chance, krippendorff_alpha
 from stagegap.stats.intervals import wilson
 from stagegap.stats.judge import rogan_gladen_point
@@ -82,9 +82,10 @@ def test_why_unrestricted_shapley_is_wrong_advice_for_references_in_a_chain(entr
     v = np.array([a[mask.bit_length()] for mask in range(2**k)], dtype=float)
     wanted, tolerance = entry["expected"], entry["tolerance"]
     assert shapley_matrix(k) @ v == pytest.approx(wanted["unrestricted_shapley"], abs=tolerance)
-    assert precedence_matrix(names, parents) @ v == pytest.approx(
-        wanted["precedence_constrained_shapley"], abs=tolerance
-    )
+    sets = lattice(names, parents)
+    assert sets is not None
+    allowed = sum(v[mask] * weight for mask, weight in weights(sets).items())
+    assert allowed == pytest.approx(wanted["precedence_constrained_shapley"], abs=tolerance)
 
 
 @published("glove")
@@ -101,8 +102,8 @@ def test_gloves(entry: dict[str, Any]):
 
 @published("voting-4-321")
 def test_weighted_voting(entry: dict[str, Any]):
-    weights, quota = entry["input"]["weights"], entry["input"]["quota"]
-    v = np.array([float(sum(w for i, w in enumerate(weights) if mask >> i & 1) >= quota) for mask in range(8)])
+    votes, quota = entry["input"]["weights"], entry["input"]["quota"]
+    v = np.array([float(sum(w for i, w in enumerate(votes) if mask >> i & 1) >= quota) for mask in range(8)])
     wanted, tolerance = entry["expected"], entry["tolerance"]
     assert shapley_matrix(3) @ v == pytest.approx(wanted["shapley"], abs=tolerance)
     raw = banzhaf_matrix(3) @ v

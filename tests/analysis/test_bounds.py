@@ -1,15 +1,22 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import planted
+from stagegap.analysis.blame import blame
+from stagegap.analysis.compare import compare
 from stagegap.analysis.evidence import Evidence, gather
+from stagegap.analysis.faults import faults_view
 from stagegap.analysis.gains import outcome_bounds
+from stagegap.analysis.need import need_view
+from stagegap.analysis.paired_records import Side
 from stagegap.analysis.scorecard import scorecard
+from stagegap.analysis.slices import slices_view
 from stagegap.analysis.views import OutcomeBounds, Scorecard, from_json, to_json
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Cascade
@@ -123,3 +130,44 @@ def test_the_scorecard_has_the_bounds_in_place_of_a_ceiling():
         f"not measured: {view.bounds.steps[0].outcome.unknown} records have no recorded output on references"
     )
     assert to_json(from_json(Scorecard, to_json(view))) == to_json(view)
+
+
+@pytest.mark.parametrize("view", [blame, need_view, slices_view], ids=lambda view: view.__name__)
+def test_no_view_takes_gains_from_the_records_where_all_is_known(view: Callable[..., Any]):
+    """Those are the records that a swap hardly changes: `blame` named a stage and `need` called it decided."""
+    halves = tuple(replace(row, slices={"half": str(int(row.id[1:]) % 2)}) for row in ROWS)
+    made = view(replace(evidence(), records=halves), resamples=100)
+    assert "only known within bounds" in " ".join(plain_text(made))
+    assert not getattr(made, "named", "")
+    assert not getattr(made, "is_decided", False)
+    assert {row.verdict for row in getattr(made, "bottlenecks", ())} <= {"not measured"}
+
+
+def plain_text(view: Any) -> Iterator[str]:
+    """Every text in a view."""
+    if is_dataclass(view):
+        view = [getattr(view, field.name) for field in fields(view)]
+    if isinstance(view, str):
+        yield view
+    elif isinstance(view, Sequence):
+        for part in view:
+            yield from plain_text(part)
+
+
+def test_a_change_on_references_is_not_taken_from_the_outputs_that_happen_to_be_recorded():
+    sides = [Side(run=replace(planted.run(), name=f"v{seed}"), evidence=evidence(seed=seed)) for seed in (5, 6)]
+    rows = {row.stage: row for row in compare(*sides, seed=0, resamples=100).stages}
+    assert rows["A"].alone.is_measured
+    assert rows["B"].alone.method.endswith("records have no recorded output on references")
+
+
+def test_first_faults_are_the_same_count_in_show_and_in_faults_where_references_lack():
+    live, outputs = recorded(is_recorded=False)
+    labels = [label for label in LABELS if label.stage != "B" or int(label.record[1:]) % 7]
+    view = scorecard(live, planted.run(), ROWS, outputs, labels, seed=1, resamples=100)
+    known = gather(live, ROWS, outputs, labels, custom={})
+    found, methods = faults_view(known, resamples=100), blame(known, resamples=100)
+    assert view.n_scored == methods.n < N
+    assert [row.first_faults for row in view.stages] == [row.first_faults for row in found.stages]
+    firsts = sum(round(row.first_fault.value * row.first_fault.n) for row in methods.stages)
+    assert firsts + methods.unexplained + methods.unknown == methods.bad, "of the records that it counts as bad"

@@ -18,10 +18,9 @@ from stagegap.attribution.shapley import (
     banzhaf_matrix,
     interaction_matrix,
     mask_of,
-    precedence_matrix,
-    sampled_shapley,
     shapley_matrix,
 )
+from stagegap.attribution.swaps import lattice, named, weights
 from stagegap.stats.resample import resample
 from stagegap.stats.spread import Clusters, clusters
 
@@ -96,12 +95,12 @@ def figures(one: planted.Planted, luck: planted.Luck, units: Clusters | None = N
 
 def order_free(one: planted.Planted, luck: planted.Luck) -> dict[str, float]:
     names = one.names
-    matrix = precedence_matrix(names, {name: one.parents(name) for name in names})
-    v = np.zeros(matrix.shape[1])
-    for mask in np.flatnonzero(matrix.any(axis=0)).tolist():
-        swapped = [name for i, name in enumerate(names) if mask >> i & 1]
-        v[mask] = one.right(luck, swapped)[names[-1]].mean()
-    return dict(zip(names, (matrix @ v).tolist(), strict=True))
+    sets = lattice(names, {name: one.parents(name) for name in names})
+    assert sets is not None
+    gains = np.zeros(len(names))
+    for mask, weight in weights(sets).items():
+        gains += weight * one.right(luck, named(names, mask))[names[-1]].mean()
+    return dict(zip(names, gains.tolist(), strict=True))
 
 
 def drawn(shape: str, n: int = 400, seed: int = 3, **skills: float) -> tuple[planted.Planted, planted.Luck]:
@@ -201,14 +200,3 @@ def test_values_of_version_swaps_follow_their_stages(k: int):
     after = dict(zip(pairs.pairs, (pairs.matrix @ moved).tolist(), strict=True))
     for (i, j), found in after.items():
         assert found == pytest.approx(before[frozenset((int(order[i]), int(order[j])))], abs=1e-12)
-
-
-@pytest.mark.parametrize("k", [11, 12])
-def test_sampled_values_keep_the_axioms_beyond_the_exact_ones(k: int):
-    weights = np.random.default_rng(k).random(k)
-    weights[3] = 0.0
-    found = sampled_shapley(
-        lambda s: float(weights[list(s)].sum() ** 2), k, rng=np.random.default_rng(0), at_most=400, separation=np.inf
-    )
-    assert found.values.sum() == pytest.approx(weights.sum() ** 2)
-    assert found.values[3] == pytest.approx(0, abs=1e-12)

@@ -7,26 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import planted
-from stagegap.attribution.ceiling import increments
 from stagegap.attribution.shapley import (
     banzhaf_interaction_matrix,
     banzhaf_matrix,
     interaction_matrix,
-    mask_of,
-    precedence_matrix,
     shapley_matrix,
 )
-from stagegap.attribution.swaps import down_sets
 
 VALUES = st.integers(1, 6).flatmap(
     lambda k: st.lists(st.floats(-1, 1), min_size=2**k, max_size=2**k).map(lambda v: (k, np.array(v)))
 )
-
-
-def shape_of(text: str) -> tuple[list[str], dict[str, tuple[str, ...]]]:
-    names = [word[-1] for word in text.split()]
-    return names, {word[-1]: tuple(word[:-1]) for word in text.split()}
 
 
 @given(VALUES)
@@ -67,46 +57,6 @@ def test_stages_that_do_the_same_get_the_same(k: int, seed: int):
     v = np.array([by_size[mask.bit_count()] for mask in range(2**k)])
     for matrix in (shapley_matrix(k), banzhaf_matrix(k)):
         assert np.ptp(matrix @ v) == pytest.approx(0, abs=1e-9)
-
-
-@given(st.lists(st.floats(0, 1), min_size=2, max_size=7))
-def test_on_a_chain_precedence_gives_the_ceiling(prefix: list[float]):
-    k = len(prefix) - 1
-    names, parents = shape_of(planted.CHAIN[k])
-    # A reference hides everything before it: v(S) is the prefix score of the last stage in S.
-    v = np.array([prefix[mask.bit_length()] for mask in range(2**k)])
-    assert precedence_matrix(names, parents) @ v == pytest.approx(increments(prefix)[0], abs=1e-9)
-
-
-def test_parallel_branches_share_by_all_their_orders():
-    names, parents = shape_of(planted.DIAMOND)
-    made = planted.Planted(shape=planted.DIAMOND, skill={"A": 0.9, "B": 0.7, "C": 0.7, "D": 0.95})
-    v = np.array([made.expected([n for i, n in enumerate(names) if mask >> i & 1]) for mask in range(16)])
-    found = precedence_matrix(names, parents) @ v
-    assert found[1] == pytest.approx(found[2])
-    assert found.sum() == pytest.approx(v[-1] - v[0])
-
-
-@pytest.mark.parametrize("shape", [*planted.CHAIN.values(), planted.DIAMOND, planted.SKIP, "A B AC ABD CDE"])
-def test_precedence_is_the_mean_over_the_orders_that_the_cascade_allows(shape: str):
-    names, parents = shape_of(shape)
-    k = len(names)
-    v = np.random.default_rng(1).random(2**k)
-    total, allowed = np.zeros(k), 0
-    for order in permutations(range(k)):
-        if all(order.index(names.index(p)) < order.index(names.index(n)) for n in names for p in parents[n]):
-            allowed, mask = allowed + 1, 0
-            for i in order:
-                total[i] += v[mask | 1 << i] - v[mask]
-                mask |= 1 << i
-    matrix = precedence_matrix(names, parents)
-    assert matrix @ v == pytest.approx(total / allowed)
-    used = {mask for mask in range(2**k) if matrix[:, mask].any()}
-    assert used == {mask_of(names, swapped) for swapped in down_sets(names, parents)}
-
-
-def test_a_chain_needs_only_its_prefixes():
-    assert down_sets(*shape_of(planted.CHAIN[3])) == ((), ("A",), ("A", "B"), ("A", "B", "C"))
 
 
 def test_interaction_of_two_stages_is_the_second_difference():

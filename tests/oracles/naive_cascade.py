@@ -49,6 +49,8 @@ class Case:
     """(swapped stages, stage) -> record -> status, what blocks it, value."""
     unknown: Callable[[frozenset[str], str, str], bool] = field(default=lambda _swapped, _stage, _record: False)
     """Whether nobody can know the output of a record at a stage in a cell."""
+    rated: dict[str, float] | None = None
+    """The outcome of each record where people rated it, before its bar: then no swap has one."""
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)
@@ -175,6 +177,8 @@ class Faults:
 @dataclass(frozen=True)
 class Figures:
     draws: Draws
+    weights: dict[str, dict[str, float]]
+    """The columns of outcomes that make the gain of each stage, in the order of `draws`."""
     people: dict[str, Figure]
     """`agreement X`, `person X`, `system X` and `gap X` of each stage X, and `outcome person`."""
     gains: dict[str, Figure]
@@ -191,7 +195,7 @@ def figures(case: Case, *, seed: int, resamples: int) -> Figures:
     known = {place for place in labels if place[0] in set(case.records)}
     accepted = {place: consensus(list(labels[place].values()), case.stage(place[1]).kind) for place in known}
     answers = Answers(case, accepted)
-    order = _listed(case)
+    order = listed(case)
     columns: dict[str, Floats] = {}
     right: dict[str, Floats] = {}
     for name in order:
@@ -204,14 +208,20 @@ def figures(case: Case, *, seed: int, resamples: int) -> Figures:
             f"alone {name}": answers.score(name, alone, stage.metric),
             f"failed {name}": 1 - right[name],
         }
-    own = answers.outcome(())
-    weights = _gains(case, answers, order, columns, own)
+    weights: dict[str, dict[str, float]] = {}
+    if case.rated is None:
+        own = answers.outcome(())
+        weights = _gains(case, answers, order, columns, own)
+    else:
+        own = np.array([barred(case.rated.get(record, math.nan), case.good) for record in case.records])
+        columns["outcome 0"] = own
     places = {unit: i for i, unit in enumerate(dict.fromkeys(case.units))}
     drawn = draw(columns, [places[unit] for unit in case.units], seed=seed, resamples=resamples)
     bar = 1.0 if case.good is not None else case.stage(case.outcome).bar
     good = np.array([barred(score, bar) for score in own.tolist()])
     return Figures(
         draws=drawn,
+        weights={name: each for name, each in weights.items() if each},
         people=_people(case, labels, order, drawn.units, seed=seed, resamples=resamples),
         gains={name: drawn.sum_of(each) for name, each in weights.items() if each},
         ceiling=drawn.mean(f"outcome {len(order)}") if f"outcome {len(order)}" in columns else None,
@@ -219,7 +229,7 @@ def figures(case: Case, *, seed: int, resamples: int) -> Figures:
     )
 
 
-def _listed(case: Case) -> list[str]:
+def listed(case: Case) -> list[str]:
     order: list[str] = []
     while len(order) < len(case.stages):
         free = [s.name for s in case.stages if s.name not in order and set(s.parents) <= set(order)]

@@ -63,6 +63,10 @@ class Error:
 
 
 def error_of_mean(values: Floats, units: list[int]) -> Error:
+    return error_of_sum(values, np.full(len(values), 1 / len(values)), units)
+
+
+def error_of_sum(values: Floats, weights: Floats, units: list[int]) -> Error:
     """A prior over the correlation within clusters, its restricted likelihood, and CR2 where it counts.
 
     The prior is Beta(1, 2); for values of -1, 0 and 1 it says with a chance of 0.4, of 0.2 without both signs, that
@@ -70,12 +74,15 @@ def error_of_mean(values: Floats, units: list[int]) -> Error:
     """
     n, mean = len(values), float(np.mean(values))
     groups: dict[int, list[float]] = {}
-    for unit, value in zip(units, values.tolist(), strict=True):
+    parts: dict[int, list[float]] = {}
+    for unit, value, weight in zip(units, values.tolist(), weights.tolist(), strict=True):
         groups.setdefault(unit, []).append(value - mean)
+        parts.setdefault(unit, []).append(weight)
     members = list(groups.values())
+    squared = float(sum(weight * weight for weight in weights.tolist()))
     sizes = [len(group) for group in members]
     squares = sum(x * x for group in members for x in group)
-    independent = squares / (n - 1) / n
+    independent = squares / (n - 1) * squared
     kish = n * n / sum(m * m for m in sizes)
     if squares <= 1e-12 * n or len(members) == n:
         return Error(n, independent, kish, [1.0], [1.0])
@@ -107,21 +114,20 @@ def error_of_mean(values: Floats, units: list[int]) -> Error:
         prior = [(1 - none) * p + (none if i == 0 else 0.0) for i, p in enumerate(prior)]
     raw = [math.exp(x - max(logs)) * p for x, p in zip(logs, prior, strict=True)]
     chances = [x / sum(raw) for x in raw]
-    reach = [m / n for m in sizes]
+    reach, inner = [sum(own) for own in parts.values()], [sum(w * w for w in own) for own in parts.values()]
     variances = [
-        sigma * ((1 - rho) * n / n**2 + rho * sum(r * r for r in reach))
-        for sigma, rho in zip(sigmas, GRID, strict=True)
+        sigma * ((1 - rho) * squared + rho * sum(r * r for r in reach)) for sigma, rho in zip(sigmas, GRID, strict=True)
     ]
     expected = sum(p * v for p, v in zip(chances, variances, strict=True))
     mean_rho = sum(p * rho for p, rho in zip(chances, GRID, strict=True))
     of_mean = ((1 - mean_rho) * n + mean_rho * sum(m * m for m in sizes)) / n**2
     own, hoped = 0.0, []
-    for m, r, group in zip(sizes, reach, members, strict=True):
-        true = (1 - mean_rho) * m / n**2 + mean_rho * r * r
+    for m, r, rr, group, share in zip(sizes, reach, inner, members, parts.values(), strict=True):
+        true = (1 - mean_rho) * rr + mean_rho * r * r
         seen = true - 2 * r * ((1 - mean_rho) * r + mean_rho * r * m) / n + r * r * of_mean
         hoped.append(true)
         if seen > 1e-12 * true:
-            own += (sum(group) / n) ** 2 * true / seen
+            own += sum(w * x for w, x in zip(share, group, strict=True)) ** 2 * true / seen
     worth = max(0.0, sum(hoped) ** 2 / sum(x * x for x in hoped) - 1)
     trust = worth / (worth + 15)
     variance = max(independent, (1 - trust) * expected + trust * own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +15,34 @@ from oracles import naive_cascade as naive
 from oracles.sameness import (
     DATA,
     ROOT,
+    assert_compared,
     assert_faults,
     assert_scorecard,
+    assert_views,
     card_of,
     case_of,
     lines,
     module_of,
     needs,
+    slices_of,
     written,
 )
 from stagegap.workspace import Workspace
 
+SLICES = ("language", "kind", "channel", "difficulty")
+
 
 def test_the_shipped_mails(tmp_path: Path):
-    """Customers as clusters, three people, facts, an outcome with a bar, a condition."""
+    """Customers as clusters, three people, facts, an outcome with a bar, a condition; then another query."""
     shutil.copytree(ROOT / "pipelines" / "support_email", tmp_path / "pipelines" / "support_email")
     source = tmp_path / "data" / "support_email"
     shutil.copytree(ROOT / "data" / "support_email", source)
     mails = [mail for mail in lines(source / "emails.jsonl") if mail["split"] == "test"]
+    file = tmp_path / "pipelines" / "support_email" / "cascade.yaml"
     with Workspace(tmp_path, environment={}, clock=time.time) as workspace:
-        workspace.runs.new(tmp_path / "pipelines" / "support_email" / "cascade.yaml")
-        case = case_of(
+        workspace.runs.new(file)
+        case = partial(
+            case_of,
             workspace,
             "support-email",
             stages=(
@@ -46,8 +54,14 @@ def test_the_shipped_mails(tmp_path: Path):
             rows=lines(source / "references.jsonl"),
             outcome=("draft", naive.facts_stated, 0.8),
         )
-        other = assert_scorecard(card_of(workspace, "support-email"), case)
+        first = case(run_name="v1")
+        other = assert_scorecard(card_of(workspace, "support-email"), first)
         assert_faults(workspace, "support-email", other)
+        assert_views(workspace, "support-email", first, other, [slices_of(mail, *SLICES) for mail in mails])
+        file.write_text(file.read_text().replace("query: [subject, body]", "query: [subject]"))
+        workspace.runs.new(file)
+        changed = assert_compared(workspace.runs.compare("support-email", "v1", "v2"), first, case(run_name="v2"))
+    assert changed["retrieve"].p_adj <= 0.04
     assert len(other.gains) == 3
     assert other.bad > 20
 
@@ -81,6 +95,7 @@ def intent(text, domain):
 '''
 
 
+LENGTHS = ("few", "some", "many")
 Rows = list[dict[str, Any]]  # Any: JSON of the data
 
 
@@ -92,7 +107,10 @@ def write_requests(tmp_path: Path) -> tuple[Rows, Rows, Rows, dict[str, str]]:
     test = [row for row in rows if row["split"] == "test"][::3]
     shutil.copy(DATA / "clinc150" / "domains.json", tmp_path / "domains.json")
     written(tmp_path / "train.jsonl", [row for row in rows if row["split"] == "train"][::10])
-    records = [{"id": f"c{i:04d}", "text": row["text"]} for i, row in enumerate(test)]
+    records = [
+        {"id": f"c{i:04d}", "text": row["text"], "words": LENGTHS[min(2, len(row["text"].split()) // 6)]}
+        for i, row in enumerate(test)
+    ]
     written(tmp_path / "records.jsonl", records)
     references = [
         {"record": f"c{i:04d}", "stage": stage, "annotator": "crowd", "value": value}
@@ -105,7 +123,7 @@ def write_requests(tmp_path: Path) -> tuple[Rows, Rows, Rows, dict[str, str]]:
         f"""\
 cascade: requests
 noun: request
-records: {{path: records.jsonl, id: id}}
+records: {{path: records.jsonl, id: id, slices: [words]}}
 references: {{path: references.jsonl}}
 stages:
   domain:
@@ -132,7 +150,8 @@ def test_requests_of_a_hundred_and_fifty_intents(tmp_path: Path):
     test, records, references, of = write_requests(tmp_path)
     with Workspace(tmp_path, environment={}, clock=time.time) as workspace:
         workspace.runs.new(tmp_path / "cascade.yaml")
-        case = case_of(
+        case = partial(
+            case_of,
             workspace,
             "requests",
             stages=(
@@ -143,13 +162,18 @@ def test_requests_of_a_hundred_and_fifty_intents(tmp_path: Path):
             rows=references,
             outcome=("intent", naive.equal, None),
         )
-        other = assert_scorecard(card_of(workspace, "requests"), case)
+        first = case(run_name="v1")
+        other = assert_scorecard(card_of(workspace, "requests"), first)
         assert_faults(workspace, "requests", other)
+        assert_views(workspace, "requests", first, other, [slices_of(record, "words") for record in records])
         # The stored swap is what the oracle gets when it runs the function itself.
         stages = module_of(tmp_path / "stages.py")
-        swapped = case.outputs(frozenset({"domain"}), "intent")
+        swapped = first.outputs(frozenset({"domain"}), "intent")
         for record, row in list(zip(records, test, strict=True))[:200]:
             assert swapped[record["id"]][2] == stages.intent(record["text"], of[row["intent"]])
+        (tmp_path / "stages.py").write_text(CLINC.replace("+ 5000", "+ 50"))
+        workspace.runs.new(tmp_path / "cascade.yaml")
+        assert_compared(workspace.runs.compare("requests", "v1", "v2"), first, case(run_name="v2"))
     assert len(test) == 1_500
     assert other.gains["domain"].low > 0
 
@@ -184,7 +208,14 @@ def entry(date, total):
 def test_receipts_whose_date_and_total_are_read_beside_each_other(tmp_path: Path):
     """Two branches and what joins them: the mean over both orders."""
     humans = lines(DATA / "receipts" / "human.jsonl")
-    records = [{"id": row["receipt_id"], "lines": [line["text"] for line in row["lines"]]} for row in humans]
+    records = [
+        {
+            "id": row["receipt_id"],
+            "lines": [line["text"] for line in row["lines"]],
+            "length": LENGTHS[min(2, len(row["lines"]) // 30)],
+        }
+        for row in humans
+    ]
     written(tmp_path / "records.jsonl", records)
     references = [
         {"record": row["receipt_id"], "stage": stage, "annotator": "person", "value": value}
@@ -201,7 +232,7 @@ def test_receipts_whose_date_and_total_are_read_beside_each_other(tmp_path: Path
         """\
 cascade: receipts
 noun: receipt
-records: {path: records.jsonl, id: id}
+records: {path: records.jsonl, id: id, slices: [length]}
 references: {path: references.jsonl}
 stages:
   total:
@@ -230,7 +261,8 @@ outcome: {score: entry.exact}
     )
     with Workspace(tmp_path, environment={}, clock=time.time) as workspace:
         workspace.runs.new(tmp_path / "cascade.yaml")
-        case = case_of(
+        case = partial(
+            case_of,
             workspace,
             "receipts",
             stages=(
@@ -242,6 +274,11 @@ outcome: {score: entry.exact}
             rows=references,
             outcome=("entry", naive.equal, None),
         )
-        other = assert_scorecard(card_of(workspace, "receipts"), case)
+        first = case(run_name="v1")
+        other = assert_scorecard(card_of(workspace, "receipts"), first)
         assert_faults(workspace, "receipts", other)
+        assert_views(workspace, "receipts", first, other, [slices_of(record, "length") for record in records])
+        (tmp_path / "stages.py").write_text(RECEIPTS.replace("place : place + 3", "place : place + 1"))
+        workspace.runs.new(tmp_path / "cascade.yaml")
+        assert_compared(workspace.runs.compare("receipts", "v1", "v2"), first, case(run_name="v2"))
     assert other.gains["date"].value > 0 < other.gains["total"].value

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -82,6 +82,15 @@ def test_a_figure_without_spread_stays_as_it_is():
     assert picked(shown, np.array([0.2]), np.zeros((1, 1)), best=0, level=0.95, lead_level=0.96) is shown
 
 
+def test_the_correction_hangs_on_no_rounding_of_the_covariance():
+    """Axes of equal length have any direction: what rounding makes of them is no figure."""
+    values, even = np.array([0.30, 0.12, 0.12, 0.0]), np.diag([0.01, 0.01, 0.01, 0.0])
+    tilted = even + 1e-18 * np.array([[0, 1, -1, 0], [1, 0, 1, 0], [-1, 1, 0, 0], [0, 0, 0, 0]])
+    found = [picked(figure(0.3), values, c, best=0, level=0.95, lead_level=0.96) for c in (even, tilted)]
+    for name in ("value", "low", "high"):
+        assert getattr(found[0], name) == pytest.approx(getattr(found[1], name), abs=1e-9), name
+
+
 def test_few_clusters_make_the_correction_more_cautious():
     rows = np.random.default_rng(0).normal([0.4, 0.1], [0.9, 0.6], (15, 2)).repeat(10, axis=0)
     rows += np.random.default_rng(1).normal(0, 0.9, rows.shape)
@@ -101,6 +110,15 @@ def test_a_lead_that_only_the_score_interval_accepts_is_no_contradiction():
     found = picked(figure(0.2), values, covariance, best=0, level=0.95, lead_level=0.96)
     assert all(math.isfinite(x) for x in (found.low, found.value, found.high))
     assert found.value < 0.2
+
+
+@pytest.mark.parametrize("past", [0.0, 1e-6, 1e-3])
+def test_just_past_the_bar_the_corrected_gain_is_no_point_without_width(past: float):
+    lead = 2.0537489 * math.sqrt(2) * 0.05 + past  # of the 96% by which a lead is told from 0
+    values, covariance = normal([0.35, 0.35 - lead], [0.05, 0.05])
+    shown = replace(figure(0.35), low=0.25, high=0.45)
+    found = picked(shown, values, covariance, best=0, level=0.95, lead_level=0.96)
+    assert found.high >= shown.low > found.low + 0.02
 
 
 def test_the_covariance_of_means_takes_clusters_whole():

@@ -96,7 +96,7 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
     reached = [ev.good(evidence, step) for step in won.steps]
     bad = 1 - reached[0]
     parts = error_parts(order, reached)
-    faults = evidence.faults
+    is_first = np.any([*evidence.faults.first.values()], axis=0)
     columns = {**won.columns, **_fault_columns(evidence, bad)}
     for position, name in enumerate(order):
         columns[f"parts {name}"] = np.where(bad == 1, (parts.cause == position).astype(np.float64), math.nan)
@@ -134,8 +134,8 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
         n=won.n,
         bad=int((bad == 1).sum()),
         beyond=parts.beyond,
-        unexplained=faults.unexplained,
-        unknown=faults.unknown,
+        unexplained=int(((bad == 1) & ~is_first & ~evidence.faults.is_unknown).sum()),
+        unknown=int(((bad == 1) & evidence.faults.is_unknown).sum()),
         named=order[match.best] if match is not None and match.is_decided else "",
         named_gain=_named_gain(match),
         sampled=won.note,

@@ -233,13 +233,21 @@ def _stage(
         before=drawn.mean(f"before {name}"),
         after=drawn.mean(f"after {name}"),
         claim=claim,
-        alone=drawn.contrast({f"alone {name}": 1.0}) if name != OUTCOME else unmeasured("not measured: the outcome"),
+        alone=_alone(both, drawn, name),
         flips=flips(*place.raw, bar=place.bar),
         same=tally.same,
         infrastructure_before=tally.infrastructure[0],
         infrastructure_after=tally.infrastructure[1],
         sentence=claim_sentence(name, claim, noun=both.after.evidence.cascade.noun),
     )
+
+
+def _alone(both: Shared, drawn: Resamples, name: str) -> Estimate:
+    if name == OUTCOME:
+        return unmeasured("not measured: the outcome")
+    sides = (both.before.evidence, both.after.evidence)
+    unknown = max((ev.unknown_alone(side, name) for side in sides), key=len)
+    return unmeasured(unknown) if unknown else drawn.contrast({f"alone {name}": 1.0})
 
 
 def _not_compared(both: Shared, name: str) -> StageChange:

@@ -233,6 +233,13 @@ def alone_scores(evidence: Evidence, stage: str) -> Floats:
     return stage_scores(evidence, stage, alone_cell(evidence.cascade, stage))
 
 
+def unknown_alone(evidence: Evidence, stage: str) -> str:
+    """Why nobody knows how a recorded stage does on references; empty where all its outputs there are known."""
+    unknown = evidence.unknown.get((str(alone_cell(evidence.cascade, stage)), stage))
+    noun = evidence.cascade.noun
+    return f"not measured: {counted(len(unknown), noun)} have no recorded output on references" if unknown else ""
+
+
 def outcome_scores(evidence: Evidence, cell: Cell) -> Floats:
     """The outcome of each record in a cell: 1 or 0 against the bar where the cascade has one."""
     scores, good = raw_outcomes(evidence, cell), evidence.cascade.outcome.good

@@ -17,7 +17,7 @@ from stagegap.analysis.verdict import Facts, contest, outlook, verdict
 from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow, StairStep
 from stagegap.attribution.ceiling import Ceiling
 from stagegap.attribution.faults import Faults
-from stagegap.attribution.swaps import alone_cell, is_chain, staircase_order
+from stagegap.attribution.swaps import is_chain, staircase_order
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Label, Status
 from stagegap.model.cascade import Cascade, Stage
@@ -25,7 +25,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.notes import Failure
 from stagegap.model.record import Record
 from stagegap.model.run import Run, StageTally
-from stagegap.model.wording import counted, metric_title, plural
+from stagegap.model.wording import metric_title, plural
 from stagegap.people.agreement import COUNTABLE, alpha, annotators
 from stagegap.people.roster import labellers_of
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
@@ -213,7 +213,7 @@ def outcome_beside(evidence: ev.Evidence, *, resamples: int) -> OtherOutcome:
     stairs = ceiling_of(drawn, won) if won.is_measured else None
     nothing = unmeasured(won.reason)
     steps = [step for step in stairs.steps if step.stage in evidence.cascade.leading] if stairs is not None else []
-    most = max(steps, key=lambda step: step.gain.value, default=None)
+    most = max(steps, key=lambda step: round(step.gain.value, 9), default=None)  # of equal ones the first in order
     return OtherOutcome(
         outcome_name=outcome_name(evidence.cascade),
         system=drawn.mean(SYSTEM_OUTCOME),
@@ -278,7 +278,7 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         people=human_level(evidence, resamples=resamples),
         faults=evidence.faults,
         failed=failed,
-        is_bad=1 - ev.good(evidence, columns[SYSTEM_OUTCOME]) == 1,
+        is_bad=1 - ev.good(evidence, ev.outcome_scores(evidence, ev.SYSTEM)) == 1,  # as `show faults` counts
         tallies=evidence.tallies,
     )
 
@@ -317,10 +317,9 @@ def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
 
 
 def _alone(parts: _Parts, stage: str) -> Estimate:
-    unknown = parts.evidence.unknown.get((str(alone_cell(parts.evidence.cascade, stage)), stage))
+    unknown = ev.unknown_alone(parts.evidence, stage)
     if unknown:
-        noun = parts.evidence.cascade.noun
-        return unmeasured(f"not measured: {counted(len(unknown), noun)} have no recorded output on references")
+        return unmeasured(unknown)
     estimate = parts.resamples.mean(f"alone {stage}")
     if estimate.n:
         return estimate

@@ -5,16 +5,14 @@ together or harm.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import combinations
 from math import comb, factorial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.attribution.swaps import lattice, weights
 from stagegap.model.estimate import Estimate
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.spread import Clusters
@@ -22,7 +20,7 @@ from stagegap.stats.spread import Clusters
 Floats = NDArray[np.float64]
 
 EXACT_UP_TO = 10
-"""Stages up to which all 2^k swap sets are computed; beyond that, `sampling.sampled_shapley`."""
+"""Players up to which all 2^k sets are computed; beyond that orders are sampled."""
 
 
 def shapley_matrix(k: int) -> Floats:
@@ -92,23 +90,6 @@ def _pairs(k: int, weights: Sequence[float]) -> PairMatrix:
     return PairMatrix(pairs=pairs, matrix=matrix)
 
 
-def precedence_matrix(names: Sequence[str], parents: Mapping[str, Sequence[str]]) -> Floats:
-    """The k x 2^k matrix of the Shapley value under precedence (Faigle & Kern 1992).
-
-    The mean marginal contribution over the orders in which no stage comes before a stage that it depends on. On a
-    chain there is one such order and the value is the ceiling analysis; parallel branches share by all their orders.
-    Sets that no such order passes have weight 0 and need not be run. Source of the weights: `orders.weights`.
-    """
-    k = len(names)
-    _check(k)
-    sets = lattice(names, parents)
-    assert sets is not None, "2^10 sets are never too many"
-    matrix = np.zeros((k, 1 << k))
-    for mask, column in weights(sets).items():
-        matrix[:, mask] = column
-    return matrix
-
-
 def _check(k: int) -> None:
     if not 1 <= k <= EXACT_UP_TO:
         raise ValueError(f"exact values are computed for 1 to {EXACT_UP_TO} stages, got {k}")
@@ -130,101 +111,25 @@ FEWEST_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SampledShapley:
-    """Estimated Shapley values and how sure they are, from the sampling of orders alone."""
-
-    values: Floats
-    standard_errors: Floats
-    difference_errors: Floats
-    """k x k: standard error of value i minus value j."""
-    orders: int
-    """Orders walked; two for each antithetic pair."""
-    sets: int
-    """Distinct swap sets evaluated: what the sampling costs."""
-    is_decided: bool
-    """The two largest values differ by at least twice the standard error of their difference."""
-
-
-def sampled_shapley(
-    value: Callable[[frozenset[int]], float],
-    k: int,
-    *,
-    rng: np.random.Generator,
-    at_most: int = 2_000,
-    at_least: int = 40,
-    separation: float = SEPARATION,
-) -> SampledShapley:
-    """Estimate Shapley values of a set function over stages 0 .. k-1 by random orders.
-
-    Orders come in antithetic pairs (an order and its reverse, Mitchell et al. 2022), and pairs come in rounds of k
-    rotations, so that every stage stands at every position equally often (stratified by position). Sampling ends
-    when the largest value is `separation` standard errors *of the difference* ahead of the second, or at `at_most`
-    orders. Each order's steps add up to v(all) - v(none), so the estimates do too, exactly.
-    """
-    if k < 1:
-        raise ValueError(f"there must be a stage, got k = {k}")
-    known = cache(value)
-    rounds: list[Floats] = []
-    orders = 0
-    while True:
-        start = rng.permutation(k)
-        total = np.zeros(k)
-        for turn in range(k):
-            order = np.roll(start, turn)
-            total += _walk(known, order, k) + _walk(known, order[::-1], k)
-            orders += 2
-        rounds.append(total / (2 * k))
-        spread = summary(np.array(rounds), separation=separation)
-        if orders >= at_most or (orders >= at_least and len(rounds) >= FEWEST_ROUNDS and spread.is_decided):
-            return SampledShapley(
-                values=spread.values,
-                standard_errors=spread.errors,
-                difference_errors=spread.differences,
-                orders=orders,
-                sets=known.cache_info().currsize,
-                is_decided=spread.is_decided,
-            )
-
-
-def _walk(value: Callable[[frozenset[int]], float], order: NDArray[np.int64], k: int) -> Floats:
-    steps = np.zeros(k)
-    before: frozenset[int] = frozenset()
-    low = value(before)
-    for i in order.tolist():
-        after = before | {i}
-        high = value(after)
-        steps[i] = high - low
-        before, low = after, high
-    return steps
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds:
     """What rounds of sampled orders say together: each round is one independent estimate of every value."""
 
     values: Floats
     errors: Floats
-    """Standard error of each value, from the spread of the rounds; infinite with one round."""
+    """Standard error of each value, from the spread of the rounds."""
     differences: Floats
     """Stages x stages: standard error of value i minus value j."""
     is_decided: bool
-    """The two largest values differ by more than `separation` standard errors of their difference."""
+    """The two largest values differ by more than `SEPARATION` standard errors of their difference."""
 
 
-def summary(rounds: Floats, *, separation: float = SEPARATION) -> Rounds:
-    """Summarise rounds x stages of estimates; the stop rule looks at the difference of the two largest values."""
-    count, k = rounds.shape
+def summary(rounds: Floats) -> Rounds:
+    """Summarise rounds x stages of estimates, at least two of each; the two largest values decide when to stop."""
     values = rounds.mean(axis=0)
-    if count < 2:
-        unknown = np.full(k, np.inf)
-        return Rounds(values=values, errors=unknown, differences=np.full((k, k), np.inf), is_decided=False)
-    errors = rounds.std(axis=0, ddof=1) / np.sqrt(count)
-    differences = (rounds[:, :, None] - rounds[:, None, :]).std(axis=0, ddof=1) / np.sqrt(count)
-    if k == 1:
-        return Rounds(values=values, errors=errors, differences=differences, is_decided=True)
+    errors = rounds.std(axis=0, ddof=1) / np.sqrt(len(rounds))
+    differences = (rounds[:, :, None] - rounds[:, None, :]).std(axis=0, ddof=1) / np.sqrt(len(rounds))
     first, second = np.argsort(-values)[:2]
-    lead = values[first] - values[second]
-    is_decided = bool(lead > separation * differences[first, second])
+    is_decided = bool(values[first] - values[second] > SEPARATION * differences[first, second])
     return Rounds(values=values, errors=errors, differences=differences, is_decided=is_decided)
 
 

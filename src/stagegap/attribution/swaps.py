@@ -276,14 +276,6 @@ def lattice(names: Sequence[str], parents: Mapping[str, Sequence[str]], *, at_mo
     return Lattice(k=k, needs=needs, to=to, onward=onward)
 
 
-def down_sets(names: Sequence[str], parents: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """The sets that hold, with a stage, all that it depends on: those that gains free of order need."""
-    sets = lattice(names, parents)
-    if sets is None:
-        raise ValueError(f"the stages have more than {MOST_SETS:,} sets of this kind")
-    return tuple(named(names, mask) for mask in sorted(sets.to))
-
-
 def named(names: Sequence[str], mask: int) -> tuple[str, ...]:
     """The stages of a set, in cascade order."""
     return tuple(name for i, name in enumerate(names) if mask >> i & 1)

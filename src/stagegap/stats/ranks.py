@@ -101,8 +101,9 @@ def picked(
     clearly ahead. Given that figure `best` passed 0 by an interval of `level` and every other one by an interval of
     `lead_level`, it follows a truncated normal distribution; the value is its median-unbiased estimate and the
     interval has the right coverage among picked ones, both held inside a wider interval that is valid for all figures
-    at once (the hybrid of Andrews, Kitagawa & McCloskey 2024, "Inference on Winners"). `covariance` is that of the
-    figures' estimates; `estimate` is the picked one as it is shown.
+    at once (the hybrid of Andrews, Kitagawa & McCloskey 2024, "Inference on Winners"). Just past the bar both fall to
+    the end of that wider interval and would be one point: the interval then reaches up to the lower limit as shown.
+    `covariance` is that of the figures' estimates; `estimate` is the picked one as it is shown.
     """
     spread = math.sqrt(float(covariance[best, best]))
     if spread <= 1e-9:
@@ -120,7 +121,7 @@ def picked(
     return Estimate(
         value=at[0],
         low=min(at[0], at[1]),
-        high=max(at[0], at[2]),
+        high=max(at[0], at[2], estimate.low),
         n=estimate.n,
         method="median-unbiased given that it was picked (hybrid, Andrews, Kitagawa & McCloskey 2024)",
         level=level,
@@ -149,9 +150,13 @@ def _bounds(values: Floats, covariance: Floats, best: int, *, level: float, lead
 
 
 def _reach(covariance: Floats) -> float:
-    """How many standard errors hold all figures at once with error `OUTER`, by always the same draws."""
+    """How many standard errors hold all figures at once with error `OUTER`, by always the same draws.
+
+    The symmetric root of the covariance turns them: signs and order of its axes are what rounding made them.
+    """
     sizes, axes = np.linalg.eigh(covariance)
-    drawn = np.random.default_rng(0).standard_normal((DRAWS, len(sizes))) * np.sqrt(np.maximum(sizes, 0.0)) @ axes.T
+    root = axes * np.sqrt(np.where(sizes > 1e-12 * sizes[-1], sizes, 0.0)) @ axes.T
+    drawn = np.random.default_rng(0).standard_normal((DRAWS, len(sizes))) @ root
     errors = np.sqrt(np.diag(covariance))
     usable = errors > 1e-9
     return float(np.quantile((np.abs(drawn[:, usable]) / errors[usable]).max(axis=1), 1 - OUTER))
