@@ -253,7 +253,7 @@ def test_recorded_answers_are_rated_under_the_name_of_their_system(stagegap: Com
     lost = [{"record": f"r{i}", "stage": "draft", "status": "timeout", "value": None} for i in (58, 59)]
     (made / "drafts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*drafts, *lost]))
     for run in ("v1", "v2"):
-        stagegap("run")
+        assert stagegap("run").code == 0, "an answer that was not recorded can't be asked for again"
         card = from_json(Scorecard, stagegap("show", "--json").out)
         assert (card.run, card.system.n) == (run, 50)
         assert card.system.value == pytest.approx(np.mean([share >= 0.6 for share in SHARE["help"].values()]))

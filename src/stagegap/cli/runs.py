@@ -23,7 +23,7 @@ from stagegap.cli.reports import write_file
 from stagegap.errors import AnswersLost, ConfigurationError, RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.record import Json
-from stagegap.model.run import Cell, Expectation, LiveRun, LiveStage, RunStatus
+from stagegap.model.run import Cell, Expectation, LiveRun, LiveStage, Run, RunStatus
 from stagegap.model.wording import counted
 from stagegap.runner import Budget, CellSummary, RunOptions, Silent, Summary, Tally, progress_on, table
 from stagegap.tables import figures
@@ -79,7 +79,7 @@ def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | Non
     assert card is not None, "a finished run has a scorecard"
     if as_json:
         printed.print_view(card)
-        return refuse_losses(run.name, summary)
+        return refuse_losses(run, summary)
     most = "at most " if run.bounded_by else ""  # tokens from the provider's cache count in full
     cost = f", {most}{figures.money(summary.cost)}" if summary.cost else ""
     took = figures.seconds(summary.seconds)
@@ -92,20 +92,25 @@ def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | Non
     else:
         draw_sheet(sheet)
         printed.say(begins)
-    return refuse_losses(run.name, summary)
+    return refuse_losses(run, summary)
 
 
-def refuse_losses(run: str, summary: Summary) -> None:
-    """End with a sentence and an exit code where a stage lost more than 1% of its answers. Raises: AnswersLost."""
+def refuse_losses(run: Run, summary: Summary) -> None:
+    """End with a sentence and an exit code where a stage lost more than 1% of its answers. Raises: AnswersLost.
+
+    What a recorded stage has no answer to can't be asked for again.
+    """
     lost: dict[str, tuple[int, int]] = {}
     for cell in summary.cells:
         for name, tally in cell.tallies.items():
+            if name in run.recorded:
+                continue
             missing, done = lost.get(name, (0, 0))
             lost[name] = missing + tally.by_status.get(Status.INFRASTRUCTURE, 0), done + tally.done
     named = [f"{name} {missing:,} of {done:,}" for name, (missing, done) in lost.items() if 100 * missing > done]
     if named:
         raise AnswersLost(
-            f"Run {run} is done, but answers were lost to infrastructure, which is nobody's mistake: "
+            f"Run {run.name} is done, but answers were lost to infrastructure, which is nobody's mistake: "
             f"{', '.join(named)}. `stagegap run --retry` asks for them again."
         )
 

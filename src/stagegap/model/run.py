@@ -189,10 +189,18 @@ class Run:
     @property
     def bounded_by(self) -> tuple[str, ...]:
         """Stages whose price names none for tokens from the provider's cache: with them the cost is an upper bound."""
-        stages: dict[str, dict[str, Any]] = json.loads(self.resolved).get("stages") or {}  # Any: JSON of any shape
-        settings: dict[str, dict[str, Any]] = {name: stage.get("with") or {} for name, stage in stages.items()}
+        settings: dict[str, dict[str, Any]] = {name: stage.get("with") or {} for name, stage in self._stages.items()}
         prices: dict[str, Any] = {name: stage.get("price") for name, stage in settings.items()}
         return tuple(name for name, price in prices.items() if isinstance(price, dict) and "cached" not in price)
+
+    @property
+    def recorded(self) -> frozenset[str]:
+        """Stages whose outputs were recorded, not called."""
+        return frozenset(name for name, stage in self._stages.items() if stage.get("uses") == "recorded")
+
+    @property
+    def _stages(self) -> dict[str, dict[str, Any]]:  # Any: JSON of any shape
+        return json.loads(self.resolved).get("stages") or {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
