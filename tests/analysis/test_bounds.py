@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import planted
+from stagegap.analysis.aim import aim_view
 from stagegap.analysis.blame import blame
 from stagegap.analysis.compare import compare
 from stagegap.analysis.evidence import Evidence, gather
@@ -132,7 +133,7 @@ def test_the_scorecard_has_the_bounds_in_place_of_a_ceiling():
     assert to_json(from_json(Scorecard, to_json(view))) == to_json(view)
 
 
-@pytest.mark.parametrize("view", [blame, need_view, slices_view], ids=lambda view: view.__name__)
+@pytest.mark.parametrize("view", [blame, faults_view, need_view, slices_view], ids=lambda view: view.__name__)
 def test_no_view_takes_gains_from_the_records_where_all_is_known(view: Callable[..., Any]):
     """Those are the records that a swap hardly changes: `blame` named a stage and `need` called it decided."""
     halves = tuple(replace(row, slices={"half": str(int(row.id[1:]) % 2)}) for row in ROWS)
@@ -141,6 +142,11 @@ def test_no_view_takes_gains_from_the_records_where_all_is_known(view: Callable[
     assert not getattr(made, "named", "")
     assert not getattr(made, "is_decided", False)
     assert {row.verdict for row in getattr(made, "bottlenecks", ())} <= {"not measured"}
+
+
+def test_no_stage_is_aimed_at_by_what_happens_to_be_recorded():
+    view = aim_view(evidence(), (), {}, outcome_name="outcome")
+    assert {"only known within bounds" in row.gain.method for row in view.rows} == {True}
 
 
 def plain_text(view: Any) -> Iterator[str]:

@@ -61,11 +61,11 @@ class Case:
 
 
 def labels_of(case: Case) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
-    """Each person's answer at a record and stage, persons in the order of the file."""
+    """Each person's answer at a record and stage, persons by name."""
     labels: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for row in case.rows:
         labels.setdefault((row["record"], row["stage"]), {})[row.get("annotator", "")] = row
-    return labels
+    return {place: dict(sorted(people.items())) for place, people in labels.items()}
 
 
 def consensus(answers: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

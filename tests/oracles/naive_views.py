@@ -284,7 +284,7 @@ def groups(
             excess = float(column[here].sum()) - float(column[known].mean()) * int(here.sum())
             rows[name] = rate, excess, _excess_p(column, inside, units)
         rates = np.array([float(np.nanmean(column[list(members[stage][name])])) for name in rows])
-        sizes = np.array([rate.n for rate, _, _ in rows.values()])
+        sizes = np.array([float((~np.isnan(column[list(members[stage][name])])).sum()) for name in rows])
         for (name, (rate, excess, p)), shrunk in zip(rows.items(), _shrunk(rates, sizes), strict=True):
             raw[name, stage] = rate, shrunk, excess, p
     p = {key: row[3] for key, row in raw.items() if not math.isnan(row[3])}

@@ -9,14 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from oracles import naive_cascade as naive
+from oracles import naive_views as views
 from oracles.sameness import (
     DATA,
     ROOT,
     assert_compared,
     assert_faults,
+    assert_same,
     assert_scorecard,
     assert_views,
     card_of,
@@ -27,6 +30,7 @@ from oracles.sameness import (
     slices_of,
     written,
 )
+from stagegap.model.run import SYSTEM
 from stagegap.workspace import Workspace
 
 SLICES = ("language", "kind", "channel", "difficulty")
@@ -176,6 +180,54 @@ def test_requests_of_a_hundred_and_fifty_intents(tmp_path: Path):
         assert_compared(workspace.runs.compare("requests", "v1", "v2"), first, case(run_name="v2"))
     assert len(test) == 1_500
     assert other.gains["domain"].low > 0
+
+
+JUDGE = '''
+
+def sure(text, domain, output):
+    """Whether the answer is clearly likelier than any other of its domain."""
+    fits = sorted((fit(text, intent) for intent in COUNTS if DOMAIN[intent] == domain), reverse=True)
+    return bool(fits[0] - fits[1] > 1.5)
+'''
+
+
+@pytest.mark.slow
+@needs("clinc150")
+@pytest.mark.parametrize("cluster", ["", ", cluster: words"], ids=["alone", "in clusters"])
+def test_a_judge_of_requests_with_its_errors_taken_off(tmp_path: Path, cluster: str):
+    _, records, references, _ = write_requests(tmp_path)
+    labelled = {f"c{i:04d}" for i in range(0, len(records), 5)}
+    written(tmp_path / "references.jsonl", [row for row in references if row["record"] in labelled])
+    if cluster:
+        written(tmp_path / "records.jsonl", [{**row, "words": f"w{i % 97}"} for i, row in enumerate(records)])
+    (tmp_path / "stages.py").write_text(CLINC + JUDGE)
+    file = tmp_path / "cascade.yaml"
+    judge = "    judge: {sure: {uses: python, with: {function: 'stages.py:sure'}}}\n"
+    text = file.read_text().replace("outcome:", f"{judge}outcome:").replace(", slices: [words]", cluster)
+    file.write_text(text)
+    right = {row["record"]: row["value"] for row in references if row["stage"] == "intent"}
+    with Workspace(tmp_path, environment={}, clock=time.time) as workspace:
+        run, _ = workspace.runs.new(file)
+        said, given = (
+            {output.record: output.value for output in workspace.store.outputs(run.id, SYSTEM, stage)}
+            for stage in ("intent.judge.sure", "intent")
+        )
+        row = workspace.runs.attribution("requests").judges().rows[0]
+    ids = [record["id"] for record in records]
+    other = views.judged(
+        np.array([float(bool(said[name])) for name in ids]),
+        np.array([float(given[name] == right[name]) if name in labelled else np.nan for name in ids]),
+        [i % 97 if cluster else i for i in range(len(ids))],
+    )
+    for name in ("sensitivity", "specificity", "alone", "people"):
+        assert_same(getattr(row, name), getattr(other, name), name)
+    for name in ("informedness", "corrected", "rogan_gladen"):
+        ours, wanted = getattr(row, name), getattr(other, name)
+        if wanted is None:
+            assert ours.method.startswith("not measured: it takes records as independent")
+            continue
+        assert (ours.value, ours.low, ours.high) == pytest.approx(wanted, abs=1e-9), name
+    assert row.labels == len(labelled) == 300
 
 
 RECEIPTS = r'''

@@ -46,7 +46,7 @@ def accepted(kind: Kind, *values: Json) -> list[Json]:
     [
         (Kind.LABEL, ["a"], ["a"], "a single person"),
         (Kind.LABEL, ["b", "a", "a"], ["a"], "the majority"),
-        (Kind.LABEL, ["b", "a"], ["b", "a"], "a tie accepts both, in the order of the persons"),
+        (Kind.LABEL, ["b", "a"], ["b", "a"], "a tie accepts both, in the order of the persons' names"),
         (Kind.LABEL, ["c", "b", "a", "a", "b"], ["b", "a"], "of what ties, and nothing else"),
         (Kind.BOOLEAN, [True, False, True], [True], "the majority"),
         (Kind.LABEL, ["a", None, None], [None], "most say that there is no answer"),
@@ -92,6 +92,13 @@ def test_nothing_is_accepted_that_nobody_gave(kind: Kind, values: list[list[str]
     assert all(answer.value in answers for answer in reference.accepted)
     assert len(reference.votes) == len(reference.accepted) > 0
     assert (reference.settled == "undecided") == (len(reference.accepted) > 1)
+
+
+@given(st.permutations([("ann", "b"), ("bob", "a"), ("cid", "c"), ("dot", "a"), ("eve", "b")]))
+def test_no_order_of_labels_says_which_of_the_accepted_answers_a_swap_puts_in(given: list[tuple[str, str]]) -> None:
+    (reference,) = settle([label(value, who) for who, value in given], ONE_STAGE)
+    assert [answer.value for answer in reference.accepted] == ["b", "a"]
+    assert reference.annotators == ("ann", "bob", "cid", "dot", "eve")
 
 
 @pytest.mark.parametrize(

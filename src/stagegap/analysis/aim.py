@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import shown_output, shown_reference, shown_value
 from stagegap.analysis.slices import Neighbour, Texts
-from stagegap.attribution.swaps import swap_cell
+from stagegap.attribution.swaps import closed_cell, swap_cell
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Source
 from stagegap.model.estimate import Estimate, unmeasured
@@ -174,6 +174,8 @@ def _gain(seen: ev.Evidence, stage: str) -> Estimate:
     broken = next((trouble for trouble in seen.troubles_of_outputs if trouble.forbids_verdict), None)
     if broken is not None:
         return unmeasured(f"not measured: {broken.sentence.removesuffix('.')}")
+    if ev.is_bounded(seen, (swap_cell(seen.cascade, seen.cascade.ancestors(stage)), closed_cell(seen.cascade, stage))):
+        return unmeasured(ev.BOUNDED)
     gained = _gained(seen, stage)
     if gained is None:
         return unmeasured(f"not measured: no swap of {stage} with all that it depends on was run")

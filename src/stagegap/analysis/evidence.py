@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -341,6 +341,17 @@ def good_from(evidence: Evidence) -> float:
     return evidence.outcome.bar if evidence.cascade.outcome.good is None else 1.0
 
 
+BOUNDED = (
+    "not measured: recorded outputs can't be run again, so what references would gain is only known within bounds "
+    "(`stagegap show`)"
+)
+
+
+def is_bounded(evidence: Evidence, cells: Iterable[Cell]) -> bool:
+    """Nobody knows some outcome there; the records where all are known are those that a swap hardly changes."""
+    return any(evidence.unknown.get((str(cell), evidence.cascade.outcome.stage)) for cell in cells)
+
+
 def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
     """Complete-case outcomes along the staircase, or no columns and the reason why there are none."""
     cells = prefix_cells(evidence.cascade)
@@ -349,6 +360,8 @@ def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
         if evidence.ratings.get(evidence.outcome.name):
             return [], f"not measured: people rated what {stage} answered, not what it would answer on references"
         return [], f"not measured: nobody rated what {stage} answered in this run"
+    if is_bounded(evidence, cells):
+        return [], BOUNDED
     bare = unlabelled_stages(evidence)
     if bare and len(bare) < len(evidence.cascade.stages):
         return [], f"not measured: no {evidence.cascade.noun} has a reference at {listed(bare)}"

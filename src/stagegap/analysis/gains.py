@@ -94,10 +94,6 @@ def outcome_bounds(evidence: ev.Evidence, *, seed: int, resamples: int = RESAMPL
     )
 
 
-BOUNDED = (
-    "not measured: recorded outputs can't be run again, so what references would gain is only known within bounds "
-    "(`stagegap show`)"
-)
 _NOTHING = Estimate(value=0.0, low=0.0, high=0.0, n=0, method="exact: this stage can't change the outcome")
 
 
@@ -183,8 +179,6 @@ def gains(evidence: ev.Evidence) -> Gains:
     steps, reason = ev.prefix_outcomes(evidence)
     if not steps:
         return _nothing(reason)
-    if _is_bounded(evidence, prefix_cells(cascade)):
-        return _nothing(BOUNDED)
     if is_chain(cascade):
         return along(cascade, steps)
     sets = whole_lattice(cascade)
@@ -192,8 +186,8 @@ def gains(evidence: ev.Evidence) -> Gains:
         return _nothing(f"not measured: parallel branches have more than {MOST_SETS:,} swap sets")
     cells = list(_cells(cascade, sets.to))
     missing = next((cell for cell in cells if not evidence.has_outcome(cell)), None)
-    if _is_bounded(evidence, cells):
-        return _nothing(BOUNDED)
+    if ev.is_bounded(evidence, cells):
+        return _nothing(ev.BOUNDED)
     if missing is None:
         return _weighed(evidence, weights(sets), steps)
     if len(sets.to) <= LATTICE_UP_TO:
@@ -203,11 +197,6 @@ def gains(evidence: ev.Evidence) -> Gains:
         advice = f"a run with --orders {FEWEST_ROUNDS * ROUND} samples their orders"
         return _nothing(f"not measured: parallel branches need {len(sets.to):,} swap sets; {advice}")
     return _sampled(evidence, sets, rounds, steps)
-
-
-def _is_bounded(evidence: ev.Evidence, cells: Iterable[Cell]) -> bool:
-    """Nobody knows some outcome there; the records where all are known are those that a swap hardly changes."""
-    return any(evidence.unknown.get((str(cell), evidence.cascade.outcome.stage)) for cell in cells)
 
 
 def _nothing(reason: str) -> Gains:

@@ -39,7 +39,7 @@ def how_settled(reference: Reference) -> str:
 
 
 def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
-    """The label in force of each person at each record and stage, persons in the order of their first event.
+    """The label in force of each person at each record and stage, persons by name, in whatever order a file has them.
 
     Adjudications are no person's own answer and are left out, and so are labels of swap queues: they answer an input
     that may be wrong, of one run.
@@ -54,7 +54,7 @@ def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
             ids.add(event.id)
             last.setdefault((event.record, event.stage), {})[event.annotator] = event
     in_force = {
-        place: {person: label for person, label in people.items() if label.action == "label" and label.answer}
+        place: {person: label for person, label in sorted(people.items()) if label.action == "label" and label.answer}
         for place, people in last.items()
     }
     return {place: people for place, people in in_force.items() if people}
@@ -249,7 +249,7 @@ def settled(labels: Sequence[Label], kind: Kind) -> Reference:
     - text, transcript, number, object, list, places: every distinct answer is accepted.
 
     The gains of a ranking are the means over those who gave it. Where several are accepted nobody has decided. The
-    first accepted answer, in the order of the persons, is the one that a reference swap uses.
+    first accepted answer, in the order of the persons' names, is the one that a reference swap uses.
     """
     answers = [label.answer for label in labels if label.answer is not None]
     votes, first = _votes(answers, kind)
