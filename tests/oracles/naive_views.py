@@ -319,7 +319,7 @@ def _excess_p(failed: Floats, inside: NDArray[np.bool_], units: Sequence[int]) -
         return math.nan
     if len(set(units)) == len(units):
         table = [[here.sum(), (1 - here).sum()], [rest.sum(), (1 - rest).sum()]]
-        return float(stats.fisher_exact(np.array(table, dtype=int), alternative="greater").pvalue)
+        return float(stats.fisher_exact(np.array(table, dtype=int), alternative="greater")[1])
     present, own = known_of(failed, units)
     if len(set(own)) < 2:
         return math.nan
