@@ -318,8 +318,8 @@ def _excess_p(failed: Floats, inside: NDArray[np.bool_], units: Sequence[int]) -
     if len(here) < 5 or len(rest) < 5:
         return math.nan
     if len(set(units)) == len(units):
-        table = [[here.sum(), (1 - here).sum()], [rest.sum(), (1 - rest).sum()]]
-        return float(stats.fisher_exact(np.array(table, dtype=int), alternative="greater")[1])
+        everybody = len(here) + len(rest)
+        return float(stats.hypergeom.sf(here.sum() - 1, everybody, here.sum() + rest.sum(), len(here)))
     present, own = known_of(failed, units)
     if len(set(own)) < 2:
         return math.nan
