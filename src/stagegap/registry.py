@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stagegap.analysis.changes import Comparison
     from stagegap.analysis.cheaper import CheaperView
+    from stagegap.analysis.checks import CheckResult
     from stagegap.analysis.person_swaps import PersonSwaps
     from stagegap.analysis.runs import History
     from stagegap.analysis.watch import WatchView
@@ -38,6 +39,8 @@ class View:
     """Computes it from a run. Where there is none, the command and the method have options of their own."""
     builder: str
     """What makes its sheet: `stagegap.analysis.blame:blame_sheet`."""
+    results: str = ""
+    """What makes results of checks of it, for JUnit; the view has an exit code then."""
     pictures: tuple[str, ...] = ()
     """Charts that draw it, one under the other; without any its tables are drawn."""
     rests: str = ""
@@ -51,6 +54,10 @@ class View:
 
         rests = Rests[self.rests] if self.rests else Rests.of_outcome(getattr(view, "outcome_name", ""))
         return _named(self.builder)(view, **context).resting(rests)
+
+    def results_of(self, view: object) -> Sequence[CheckResult]:
+        """The view as results of checks. Raises: ValueError for one that decides nothing."""
+        return _named(self.results)(view)
 
     def picture(self, view: object) -> str:
         """The view as charts in HTML; empty where it has none."""
@@ -268,6 +275,7 @@ VIEWS: tuple[View, ...] = (
         "to stop.",
         look=lambda run: run.aim(),
         builder=f"{_ANALYSIS}.aim:aim_sheet",
+        results=f"{_ANALYSIS}.aim:results",
         following=('stagegap tools expect STAGE=+5 --because "..."', "stagegap tools overnight night.yaml"),
     ),
     View(
@@ -327,12 +335,14 @@ VIEWS: tuple[View, ...] = (
         name="cheaper",
         command="cheaper",
         builder=f"{_ANALYSIS}.cheaper:cheaper_sheet",
+        results=f"{_ANALYSIS}.cheaper:results",
         following=_after_cheaper,
     ),
     View(
         name="watch",
         command="watch",
         builder=f"{_ANALYSIS}.watch:watch_sheet",
+        results=f"{_ANALYSIS}.watch:results",
         following=_after_watch,
     ),
     View(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from drawn_files import draw_picture, write_pdf, write_tone
@@ -82,3 +83,44 @@ def test_field_inside_another_one_is_of_no_kind(tmp_path: Path) -> None:
 def test_field_that_no_row_has_is_told_with_what_is_near(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"No row has the field 'foto'\. Did you mean photo\?"):
         read_records(source(tmp_path, [{"id": "a", "photo": "one.png"}], foto="image"))
+
+
+def test_bytes_in_parquet_become_files_under_their_digest_and_paths_stay_paths(tmp_path: Path) -> None:
+    content = draw_picture(tmp_path / "one.png").read_bytes()
+    relation = duckdb.sql(
+        "select * from (values ('a', $content::blob, {'bytes': $content::blob, 'path': 'x.png'}), "
+        "('b', 'one.png'::blob, {'bytes': null, 'path': 'one.png'}), ('c', null, null)) as rows(id, photo, page)",
+        params={"content": content},
+    )
+    relation.write_parquet(str(tmp_path / "records.parquet"))
+    kinds = dict.fromkeys(("photo", "page"), FieldKind.IMAGE)
+    rows = RecordsSource(paths=(str(tmp_path / "records.parquet"),), kinds=kinds, media=str(tmp_path))
+    records = read_records(rows)
+    made = media_of(records[0].fields["photo"])
+    assert made is not None
+    assert (made.path, made.type) == (f".stagegap-media/{made.digest}.png", "image/png")
+    assert (tmp_path / made.path).read_bytes() == content
+    assert records[0].fields["page"] == records[0].fields["photo"]
+    assert [media_of(value).path for value in records[1].fields.values() if media_of(value)] == ["one.png"] * 2
+    assert [records[2].fields[name] for name in kinds] == [None, None]
+    assert read_records(rows) == records
+    assert len(list((tmp_path / ".stagegap-media").iterdir())) == 2
+
+
+def test_bytes_in_parquet_that_are_no_picture_are_told_by_row_and_a_link_is_not_followed(tmp_path: Path) -> None:
+    home, outside = tmp_path / "home", tmp_path / "outside"
+    home.mkdir()
+    outside.mkdir()
+    duckdb.sql(
+        "select * from (values ('a', '\\xFF\\x00no picture'::blob), ('b', ''::blob)) as rows(id, photo)"
+    ).write_parquet(str(home / "records.parquet"))
+    rows = RecordsSource(paths=(str(home / "records.parquet"),), kinds={"photo": FieldKind.IMAGE}, media=str(home))
+    with pytest.raises(InputError, match=r"records\.parquet:1: The field 'photo': .* is no picture that can be read"):
+        read_records(rows)
+    assert [path.name for path in (home / ".stagegap-media").iterdir()] == [".gitignore"]
+    (home / ".stagegap-media" / ".gitignore").unlink()
+    (home / ".stagegap-media").rmdir()
+    (home / ".stagegap-media").symlink_to(outside)
+    with pytest.raises(InputError, match=r"'\.stagegap-media' is a link out of the folder"):
+        read_records(rows)
+    assert list(outside.iterdir()) == []

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import resource
+import struct
 import subprocess
 import sys
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -360,3 +364,109 @@ def test_odd_facts_of_a_value_are_left_out() -> None:
     media = media_of(value)
     assert media is not None
     assert (media.seconds, media.width) == (None, None)
+
+
+def packed(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def still(form: str, size: tuple[int, int] = (60, 40), mode: str = "RGB", **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.new(mode, size).save(stream, form, **options)
+    return stream.getvalue()
+
+
+def frames(count: int) -> bytes:
+    """A GIF of many pictures."""
+    whole = still("GIF", (400, 300), "P")
+    head = 13 + 3 * (2 << (whole[10] & 7))
+    return whole[:head] + whole[head:-1] * count + b";"
+
+
+def wav(rate: int, seconds: int, *, channels: int = 1) -> bytes:
+    """The head of a WAV file of 16 bits."""
+    size = rate * seconds * 2
+    head = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, rate, rate * channels * 2, channels * 2, 16)
+    return b"RIFF" + struct.pack("<I", 36 + size) + b"WAVE" + head + b"data" + struct.pack("<I", size)
+
+
+BOMB = b"k\0\0" + zlib.compress(b"a" * 80_000_000, 1)
+TINY = still("PNG")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "content", "says"),
+    [
+        (
+            "big.tif",
+            "image",
+            lambda: still("TIFF", (14_143, 14_143), "1", compression="group4"),
+            "more than 64,000,000",
+        ),
+        ("big.png", "image", lambda: still("PNG", (14_143, 14_143), "1"), "more than 64,000,000"),
+        (
+            "big.gif",
+            "image",
+            lambda: still("GIF")[:6] + b"\xff\xff\xff\xff" + still("GIF")[10:],
+            "more than 64,000,000",
+        ),
+        ("big.webp", "image", lambda: still("WEBP", (8_100, 8_100), lossless=True), "8,100 x 8,100 pixels; at most"),
+        (
+            "big.bmp",
+            "image",
+            lambda: still("BMP")[:18] + struct.pack("<ii", 2**31 - 1, -5) + still("BMP")[26:],
+            "more than",
+        ),
+        ("many.gif", "image", lambda: frames(10_000), "drawn"),
+        ("text.png", "image", lambda: TINY[:33] + packed(b"zTXt", BOMB) + TINY[33:], "no picture that can be read"),
+        ("profile.png", "image", lambda: TINY[:33] + packed(b"iCCP", BOMB) + TINY[33:], "no picture that can be read"),
+        ("page.png", "image", lambda: b"<html><script>alert(1)</script>", "no picture that can be read"),
+        ("program.gif", "image", lambda: b"GIF89a=1;alert(1)//" + b"\0" * 50, "no picture that can be read"),
+        ("tail.jpg", "image", lambda: still("JPEG")[:-2] + b"<script>alert(1)</script>\xff\xd9", "drawn"),
+        ("packed.svg", "image", lambda: gzip.compress(b"<svg onload=alert(1)>"), "no picture that can be read"),
+        ("wide.svg", "image", lambda: "<svg onload=alert(1)>".encode("utf-16"), "no picture that can be read"),
+        ("shell.png", "image", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n(ls) system", "no picture that can be read"),
+        ("icon.png", "image", lambda: still("ICO", (32, 32)), "no picture that can be read"),
+        ("slim.png", "image", lambda: still("PNG", (1, 60_000)), "drawn"),
+        ('it\'s "1".png', "image", lambda: TINY, "drawn"),
+        ("two\nlines.png", "image", lambda: TINY, "drawn"),
+        ("<img src=x onerror=alert(1)>.png", "image", lambda: TINY, "drawn"),
+        ("one.wav", "audio", lambda: wav(1, 50) + b"\0" * 100, "50.0 s"),
+        ("none.wav", "audio", lambda: wav(0, 0), "without sound in it"),
+        ("day.wav", "audio", lambda: wav(8_000, 36_000), "that is cut off: 0 of 576,000,000 bytes are there"),
+        ("mute.wav", "audio", lambda: wav(8_000, 1, channels=0) + b"\0" * 16_000, "without sound in it"),
+        ("list.mp3", "audio", lambda: b"#EXTM3U\nhttp://tracker.invalid/a.mp3", "no recording that is known"),
+        ("list.wav", "audio", lambda: b"[playlist]\nFile1=http://tracker.invalid", "no recording that is known"),
+        ("cut.wav", "audio", lambda: wav(8_000, 1)[:30], "is a WAV file"),
+    ],
+)
+def test_hostile_file_is_a_sentence_or_a_picture_drawn_anew(
+    tmp_path: Path, name: str, kind: str, content: Callable[[], bytes], says: str
+) -> None:
+    (tmp_path / name).write_bytes(content())
+    try:
+        media = read_media(tmp_path, name, FieldKind(kind))
+        is_drawn = media.kind is FieldKind.IMAGE and len(thumbnail(file_of(tmp_path, media), media)) < 20_000
+        heard = "drawn" if is_drawn else f"{media.seconds} s"
+    except MediaError as error:
+        heard = str(error)
+    assert says in heard
+    assert "alert" not in heard or name.startswith("<")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("part", [0.0, 0.02, 0.5, 0.98])
+def test_picture_that_was_cut_anywhere_is_a_sentence_or_what_is_left_of_it(
+    tmp_path: Path, form: str, part: float
+) -> None:
+    stream = io.BytesIO()
+    Image.effect_noise((120, 90), 80).convert("RGB").save(stream, form)
+    name = f"cut.{'jpg' if form == 'JPEG' else form.lower()}"
+    (tmp_path / name).write_bytes(stream.getvalue()[: 3 + int(part * len(stream.getvalue()))])
+    sentence = f"'{name}' is drawn"
+    try:
+        media = read_media(tmp_path, name, FieldKind.IMAGE)
+        thumbnail(file_of(tmp_path, media), media)
+    except MediaError as error:
+        sentence = str(error)
+    assert sentence.startswith(f"'{name}' ")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from stagegap.analysis.aim import messages
 from stagegap.analysis.failures import title
 from stagegap.errors import ConfigurationError, SpecError
 from stagegap.exchange.records import read_records
+from stagegap.model.media import media_of
 from stagegap.workspace import Workspace
 
 CASCADE = """
@@ -95,6 +97,70 @@ def test_path_is_given_however_deep_it_lies(tmp_path: Path) -> None:
     with (folder / "stages.py").open("a") as file:
         file.write(f"VALUE = {value}\n")
     assert set(outputs(folder).values()) == {(folder / "data" / "scans" / "a.png").stat().st_size}
+
+
+CUT = """
+  strips:
+    uses: python
+    with: {function: "stages.py:strips"}
+    inputs: {photo: record.photo}
+    output: {type: list, items: {}}
+"""
+STRIPS = """
+
+from PIL import Image
+
+def strips(photo):
+    with Image.open(photo) as picture:
+        picture.crop((0, 0, 50, 80)).save(photo.parent / f"{photo.stem}-strip.png")
+        left, right = photo.parent / f"{photo.stem}-strip.png", picture.crop((50, 0, 240, 80))
+        return [{"strip": left}, {"strip": right}]
+
+def width(piece):
+    with Image.open(piece["strip"]) as picture:
+        return picture.width
+"""
+
+
+def test_picture_that_a_stage_made_is_a_file_for_the_next_stage_and_new_only_with_its_content(tmp_path: Path) -> None:
+    folder = project(tmp_path, "width")
+    text = (folder / "cascade.yaml").read_text().replace("{photo: record.photo}", "{piece: strips}")
+    text = text.replace("    with: {function", "    each: strips\n    with: {function", 1)
+    (folder / "cascade.yaml").write_text(text.replace("stages:", f"stages:{CUT}", 1))
+    with (folder / "stages.py").open("a") as file:
+        file.write(STRIPS)
+    assert sorted(outputs(folder).items()) == [("a#0", 50), ("a#1", 190), ("b#0", 50), ("b#1", 190)]
+    with Workspace.open(folder) as workspace:
+        [run] = workspace.store.runs("receipts")
+        pieces = workspace.store.outputs(run.id, workspace.store.cells(run.id)[0], "strips")[0].value
+    assert isinstance(pieces, list)
+    saved, made = (media_of(dict(piece)["strip"]) for piece in pieces if isinstance(piece, Mapping))
+    assert saved is not None
+    assert made is not None
+    assert (saved.path, saved.width, made.width) == ("a-strip.png", 50, 190)
+    assert made.path == f".stagegap-media/{made.digest}.png"
+    kept = folder / "data" / "scans" / ".stagegap-media"
+    assert (kept / ".gitignore").read_text() == "*\n"
+    assert len(list(kept.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("made", "problem"),
+    [
+        ("Path('/etc/passwd')", "'/etc/passwd' lies outside of the folder '{folder}'"),
+        ("photo.parent / '..' / 'records.jsonl'", "'{folder}/../records.jsonl' lies outside of the folder"),
+        ("photo.parent / 'notes.txt'", "'{folder}/notes.txt' has the ending '.txt', which no picture"),
+        ("photo.parent / 'gone.png'", "'gone.png' is not there."),
+    ],
+)
+def test_path_that_a_stage_gives_is_a_file_of_the_folder_or_no_answer(tmp_path: Path, made: str, problem: str) -> None:
+    folder = project(tmp_path, "made")
+    text = (folder / "cascade.yaml").read_text()
+    (folder / "cascade.yaml").write_text(text.replace("{type: number}", "{type: object}").replace("within@0", "exact"))
+    with (folder / "stages.py").open("a") as file:
+        file.write(f"\n\ndef made(photo):\n    return {made}\n")
+    sentence = problem.format(folder=folder / "data" / "scans")
+    assert all(f"made gave: {sentence}" in str(error) for error in outputs(folder).values())
 
 
 def test_program_is_given_the_path_of_a_picture(tmp_path: Path) -> None:

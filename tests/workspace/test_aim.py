@@ -110,8 +110,8 @@ def test_the_stage_with_something_to_be_had_is_named_and_changes_that_helped_are
         ("v1", "v2", "size"),
         ("v2", "v3", "size"),
     ]
-    assert (rows["size"].tried, rows["size"].rose, rows["size"].chance) == (2, 0, 1 / 4)
-    assert (rows["reply"].tried, rows["reply"].chance) == (0, 1 / 2)
+    assert (rows["size"].tried, rows["size"].rose, rows["size"].chance) == (2, 0, 0.5 / 2.75)
+    assert (rows["reply"].tried, rows["reply"].chance) == (0, 0.5 / 0.75)
     assert view.n + view.held_out == 100
     assert 30 < view.held_out < 70
 
@@ -163,6 +163,18 @@ def test_it_is_asked_for_in_the_terminal_as_any_other_view(
     as_json = stagegap("show", "aim", "--run", "v1", "--json").json
     assert (as_json["stage"], as_json["is_over"]) == ("reply", False)
     assert "held-out orders" in stagegap("compare", "v1", "v3", "--held-out").out
+
+
+def test_ci_reads_it_as_exit_code_and_junit(
+    folder: Path, stagegap: Command, monkeypatch: pytest.MonkeyPatch, project: Project, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(folder)
+    xml = tmp_path / "ci" / "aim.xml"
+    assert stagegap("show", "aim", "--run", "v1", "--exit-code", "--junit", str(xml)).code == 0
+    assert 'classname="stagegap.aim" name="where to work"' in xml.read_text()
+    view = project.aim("v1").view
+    assert replace(view, stage="", is_over=True).exit_code == 1
+    assert replace(view, stage="").exit_code == 5
 
 
 def test_optimiser_gains_on_the_half_that_it_sees_and_the_other_half_judges_it(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -204,3 +205,19 @@ def test_terminal_and_notebook_say_the_same(folder: Path, stagegap: Command, mon
     ends = frame[frame.figure == "points gained at the end"]
     assert ends.verdict.tolist() == ["not worse", "not worse", "not worse"]
     assert ends.stage.tolist() == ["route", "reply", "route + reply"]
+
+
+def test_ci_reads_the_decision_as_exit_code_and_junit(
+    folder: Path, stagegap: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(folder)
+    xml = tmp_path / "cheaper.xml"
+    assert stagegap("show", "cheaper", "v2", "v4", "--base", "v1", "--exit-code", "--junit", str(xml)).code == 0
+    cases = list(ElementTree.parse(xml).iter("testcase"))
+    assert [case.get("name") for case in cases] == ["route (v2)", "reply (v4)", "route and reply (v4, v2)"]
+    assert all(case.find("system-out") is not None for case in cases)
+    worse = stagegap("show", "cheaper", "v3", "--base", "v1", "--exit-code", "--junit", str(xml))
+    [failure] = ElementTree.parse(xml).iter("failure")
+    assert (worse.code, failure.get("message")) == (1, "route (v3): worse")
+    assert stagegap("show", "cheaper", "v9", "--base", "v8", "--exit-code", "--json").code == 5
+    assert stagegap("show", "cheaper", "v3", "--base", "v1").code == 0

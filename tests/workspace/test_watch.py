@@ -174,8 +174,9 @@ def test_a_terminal_exits_by_the_alarm_and_writes_what_ci_reads(
     assert done.code == 0
     assert json.loads((folder / "w.json").read_text()) == done.json
     assert 'classname="stagegap.watch"' in (folder / "w.xml").read_text()
-    printed = stagegap("show", "watch")
+    printed = stagegap("show", "watch", "--exit-code", "--junit", "shown.xml")
     assert printed.code == 0
+    assert (folder / "shown.xml").read_text() == (folder / "w.xml").read_text()
     assert "Drawn and not yet answered" in printed.out
     with open_project(folder) as project:
         assert project.watch().headline == project.watch(folder / "incoming").headline

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
+from stagegap.analysis.checks import CheckResult, exit_code
 from stagegap.analysis.failures import shown_output, shown_reference, shown_value
 from stagegap.analysis.slices import Neighbour, Texts
 from stagegap.attribution.swaps import closed_cell, swap_cell
@@ -19,7 +20,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
 from stagegap.model.wording import counted, listed, plural
-from stagegap.stats.distributions import beta_quantile
+from stagegap.stats.distributions import beta_quantile, log_beta, normal_cdf
 from stagegap.stats.paired import shift_interval
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
@@ -31,6 +32,8 @@ LEVEL = 0.95
 WORTH_A_CHANGE = 0.01
 """Gain x chance below which another change is not worth its calls; a share of the outcome."""
 MOST_FEEDBACK = 20
+PRIOR = (0.5, 0.25)
+"""Beta prior of the chance that a change helps: hopeful, and given up soon. Chosen by simulation (`tests/slow`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ class Attempted:
     """Runs, by name."""
     change: float
     """Mean outcome after minus before; NaN where nothing is measured."""
+    error: float
+    """Its standard error over whole clusters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +61,30 @@ class AimRow:
     """Versions of this stage alone that were run."""
     rose: int
     """Those after which the mean outcome was higher."""
+    likely: tuple[float, ...] = ()
+    """Of each, how far what it did speaks for one that helped: `speaks_for_help`."""
+
+    @property
+    def helped(self) -> float:
+        """How many changes truly helped, as far as can be told: the mean of what is known of it after all of them."""
+        ways = np.ones(1)  # by the number of those that helped
+        for share in self.likely:
+            ways = np.convolve(ways, (1 - share, share))
+        counts, (a, b) = np.arange(len(ways)), PRIOR
+        weights = ways * np.exp([log_beta(a + k, b + len(self.likely) - k) for k in counts.tolist()])
+        return float(weights @ counts / weights.sum())
 
     @property
     def chance(self) -> float:
-        """That the next change helps, by the rule of succession (Laplace 1774): 1/2 before anything was tried."""
-        return (self.rose + 1) / (self.tried + 2)
+        """That the next change helps: its posterior mean, which is (1/2 + helped) / (3/4 + tried)."""
+        return (PRIOR[0] + self.helped) / (sum(PRIOR) + self.tried)
+
+    def after(self, change: float, error: float) -> AimRow:
+        """The row once more was tried; a change of NaN is none."""
+        if math.isnan(change):
+            return self
+        likely = speaks_for_help(change, error, self.gain.value)
+        return replace(self, tried=self.tried + 1, rose=self.rose + (change > 0), likely=(*self.likely, likely))
 
     @property
     def worth(self) -> float:
@@ -109,6 +133,17 @@ class AimView:
     """True where more changes are not worth it, by what is known."""
     headline: str
 
+    @property
+    def exit_code(self) -> int:
+        """0 where a stage is named, 1 where to stop, 5 where it is not known."""
+        return exit_code(results(self))
+
+
+def results(view: AimView) -> tuple[CheckResult, ...]:
+    """The decision as the result of a check, for CI: to stop is a failure, so that a loop ends."""
+    status = "passed" if view.stage else "failed" if view.is_over else "not measured"
+    return (CheckResult(kind="aim", name="where to work", status=status, message=view.headline),)
+
 
 def part_of(evidence: ev.Evidence, *, held_out: bool) -> ev.Evidence:
     """The half of the records that is kept from an optimiser, or the other one; clusters stay together."""
@@ -155,6 +190,26 @@ def aim_rows(seen: ev.Evidence, attempts: Sequence[Attempted]) -> tuple[AimRow, 
     return ranked(_row(seen, stage, attempts) for stage in seen.cascade.names if stage in seen.cascade.leading)
 
 
+def error_of(moved: Floats, codes: NDArray[np.int64]) -> float:
+    """Standard error of a mean difference over whole clusters, as if one record more had moved: nothing is certain."""
+    sums = np.bincount(codes, weights=moved - moved.mean())
+    return math.sqrt(float(sums @ sums) + 1) / len(moved)
+
+
+def speaks_for_help(change: float, error: float, gain: float) -> float:
+    """How far a change of the outcome speaks for one that helped, from 0 to 1; 1/2 says nothing.
+
+    One that helped brings any share of what is to be had, each as likely as another; one that did not answers anew as
+    well as before. The share of the first in the densities of both, with normal errors; without a gain, whether it
+    rose.
+    """
+    if not gain > 0:
+        return float(change > 0)
+    luck = math.exp(-((change / error) ** 2) / 2) / (error * math.sqrt(2 * math.pi))
+    helped = (normal_cdf(change / error) - normal_cdf((change - gain) / error)) / gain
+    return helped / (helped + luck) if helped + luck > 0 else float(change > 0)
+
+
 def ranked(rows: Iterable[AimRow]) -> tuple[AimRow, ...]:
     """Rows by gain x chance, the largest first; those without a gain come last."""
     return tuple(sorted(rows, key=lambda row: -row.worth if row.gain.is_measured else math.inf))
@@ -166,8 +221,10 @@ def no_more(rows: Sequence[AimRow], worth: float) -> bool:
 
 
 def _row(seen: ev.Evidence, stage: str, attempts: Sequence[Attempted]) -> AimRow:
-    changes = [attempt.change for attempt in attempts if attempt.stage == stage and not math.isnan(attempt.change)]
-    return AimRow(stage=stage, gain=_gain(seen, stage), tried=len(changes), rose=sum(change > 0 for change in changes))
+    row = AimRow(stage=stage, gain=_gain(seen, stage), tried=0, rose=0)
+    for attempt in attempts:
+        row = row.after(attempt.change, attempt.error) if attempt.stage == stage else row
+    return row
 
 
 def _gain(seen: ev.Evidence, stage: str) -> Estimate:
@@ -271,7 +328,9 @@ def _headline(view: AimView, worth: float) -> str:
 def _record_of(row: AimRow) -> str:
     if not row.tried:
         return "no change of it alone was tried yet"
-    return f"{row.rose:,} of {counted(row.tried, 'change')} of it alone helped"
+    return (
+        f"{row.rose:,} of {counted(row.tried, 'change')} of it alone rose, of which about {row.helped:.1f} not by luck"
+    )
 
 
 _COLUMNS = (
@@ -279,7 +338,8 @@ _COLUMNS = (
     Column(name="To be had", unit=Unit.CHANGE, key="points to be had"),
     Column(name="n", unit=Unit.COUNT),
     Column(name="Tried", unit=Unit.COUNT, key="changes tried"),
-    Column(name="Helped", unit=Unit.COUNT, key="changes that helped"),
+    Column(name="Rose", unit=Unit.COUNT, key="changes after which the end was higher"),
+    Column(name="Helped", unit=Unit.NUMBER, key="changes that helped, as far as can be told", spare=1),
     Column(name="Gain x chance", unit=Unit.TEXT, key="gain x chance"),
     Column(name="At most", unit=Unit.TEXT, key="at most"),
 )
@@ -294,7 +354,8 @@ def aim_sheet(view: AimView) -> Sheet:
             f"Judged by {view.outcome_name}. Rests on the {view.n:,} {nouns} that an optimiser may see; "
             f"{view.held_out:,} are held out, by cluster, and are in nothing here: "
             f"`stagegap compare {view.run} NEW --held-out` judges what it made. The chance that a change helps is "
-            "(helped + 1) / (tried + 2); the stage is picked as the largest, so its gain is a little too large.",
+            "(helped + 1/2) / (tried + 3/4), where a rise that luck may have brought counts in part; the stage is "
+            "picked as the largest, so its gain is a little too large.",
             Table(
                 columns=_COLUMNS,
                 rows=tuple(_cells(row) for row in view.rows),
@@ -316,4 +377,4 @@ def aim_sheet(view: AimView) -> Sheet:
 def _cells(row: AimRow) -> tuple[Entry, ...]:
     gain = row.gain.times(100) if row.gain.is_measured else row.gain
     products = (figures.change(100 * row.worth), figures.change(100 * row.most)) if row.gain.is_measured else ("", "")
-    return row.stage, gain, row.gain.n, row.tried, row.rose, *products
+    return row.stage, gain, row.gain.n, row.tried, row.rose, row.helped, *products

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.analysis.checks import CheckResult, CheckStatus, exit_code
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.wording import counted, listed, plural, sentence
@@ -125,6 +126,36 @@ class CheaperView:
     summary: str
     problems: tuple[str, ...]
     """Runs that were left out, and why, as sentences."""
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a candidate loses more than the margin, 5 where one is undecided or there is none, else 0."""
+        return exit_code(results(self))
+
+
+def results(view: CheaperView) -> tuple[CheckResult, ...]:
+    """Each candidate, and all that may be used at once, as results of checks, for CI."""
+    if not view.swaps:
+        return (CheckResult(kind="cheaper", name="candidates", status="not measured", message=view.headline),)
+    return tuple(_result(swap) for swap in (*view.swaps, *([view.joint] if view.joint else [])))
+
+
+_STATUS: Mapping[Standing, CheckStatus] = {
+    "not worse": "passed", "worse": "failed", "undecided": "too few", "too few": "too few",
+    "not measured": "not measured",
+}  # fmt: skip
+
+
+def _result(swap: Swap) -> CheckResult:
+    name = _named(swap)
+    change = swap.change.times(100) if swap.change.is_measured else swap.change
+    return CheckResult(
+        kind="cheaper",
+        name=name,
+        status=_STATUS[swap.standing],
+        message=f"{name}: {_says(swap)}",
+        detail=f"{figures.figure(change, Unit.CHANGE)} points at the end, n = {swap.change.n:,}",
+    )
 
 
 def cheaper_view(

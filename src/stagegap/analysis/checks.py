@@ -27,7 +27,9 @@ from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Sheet, Table
 
-CheckKind = Literal["infrastructure", "labels", "blindness", "validity", "target", "regression", "watch"]
+CheckKind = Literal[
+    "infrastructure", "labels", "blindness", "validity", "target", "regression", "watch", "cheaper", "aim"
+]
 CheckStatus = Literal["passed", "failed", "too few", "not measured"]
 
 LOST_AT_MOST = 0.01

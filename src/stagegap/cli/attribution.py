@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stagegap.cli.options import CascadeOption, JsonOption, PaidOption, RunOption, tools, views
+from stagegap.cli.options import CascadeOption, ExitOption, JsonOption, JUnitOption, PaidOption, RunOption, tools, views
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.registry import VIEWS, View
 
@@ -151,7 +151,18 @@ def _command(entry: View, look: Callable[[Attribution], object]) -> Callable[...
 
         show_run(entry.name, look, cascade, run, as_json=as_json)
 
-    return command
+    def decided(
+        cascade: CascadeOption = None,
+        run: RunOption = None,
+        junit: JUnitOption = None,
+        exit_code: ExitOption = False,
+        as_json: JsonOption = False,
+    ) -> None:
+        from stagegap.cli.start import show_run
+
+        show_run(entry.name, look, cascade, run, as_json=as_json, junit=junit, is_decided=exit_code)
+
+    return decided if entry.results else command
 
 
 for _entry in VIEWS:

@@ -122,6 +122,8 @@ SharedOption = Annotated[
     bool, typer.Option("--shared", help="Compare the records that are the same in both, where the runs differ.")
 ]
 PaidOption = Annotated[bool, typer.Option("--paid", help="Allow calls to a paid service.")]
+JUnitOption = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")]
+ExitOption = Annotated[bool, typer.Option("--exit-code", help="End with the decision as exit code, for CI.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 LimitOption = Annotated[int | None, typer.Option("--limit", help="So many records at most, the first ones.")]
 FilterOption = Annotated[

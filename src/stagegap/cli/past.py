@@ -13,7 +13,9 @@ import typer
 from stagegap.cli.options import (
     CascadeOption,
     EarlierArgument,
+    ExitOption,
     JsonOption,
+    JUnitOption,
     LaterArgument,
     PaidOption,
     RunArgument,
@@ -106,7 +108,7 @@ def check(
         str | None, typer.Option("--against", help="Run to hold it against; by default the blessed one.")
     ] = None,
     shared: SharedOption = False,
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
+    junit: JUnitOption = None,
     markdown: Annotated[Path | None, typer.Option("--markdown", help="Write a comment to this file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -285,6 +287,8 @@ def cheaper_stages(
         bool, typer.Option("--plan", help="Only say what running all accepted ones at once calls.")
     ] = False,
     paid: PaidOption = False,
+    junit: JUnitOption = None,
+    exit_code: ExitOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say which stages may be cheaper: not worse at the end by a margin written before, each alone, then all."""
@@ -298,7 +302,7 @@ def cheaper_stages(
         if plan:
             return present("plan", swaps.plan(), as_json=as_json, following=())
         view = swaps.view(may_pay=paid, progress=printed.progress(as_json))
-    return present("cheaper", view, as_json=as_json)
+    return present("cheaper", view, as_json=as_json, junit=junit, is_decided=exit_code)
 
 
 @tools.command(name="expect")
@@ -361,11 +365,24 @@ LoseOption = Annotated[
 
 
 @views.command(name="watch")
-def show_watch(lose_at_most: LoseOption = 5.0, cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
+def show_watch(
+    lose_at_most: LoseOption = 5.0,
+    cascade: CascadeOption = None,
+    junit: JUnitOption = None,
+    exit_code: ExitOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Say whether what came in is still answered as well as the reference run; takes nothing in."""
     from stagegap.cli.start import show_past
 
-    show_past("watch", lambda past: past.watch().view(lose_at_most=lose_at_most / 100), cascade, as_json=as_json)
+    show_past(
+        "watch",
+        lambda past: past.watch().view(lose_at_most=lose_at_most / 100),
+        cascade,
+        as_json=as_json,
+        junit=junit,
+        is_decided=exit_code,
+    )
 
 
 @tools.command(name="watch")
@@ -377,15 +394,14 @@ def watch_folder(
     every: Annotated[
         float | None, typer.Option("--every", help="Look again after so many seconds, until an alarm.")
     ] = None,
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
+    junit: JUnitOption = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the view to this JSON file.")] = None,
     cascade: CascadeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take new records in, run them, draw some for people, and exit with 1 on an alarm, however often one looks."""
+    from stagegap.analysis import views as codec
     from stagegap.cli import printed
-    from stagegap.cli.printed import present
-    from stagegap.cli.reports import write_watch
     from stagegap.cli.start import past, workspace
 
     def look() -> WatchView:
@@ -395,9 +411,9 @@ def watch_folder(
             return watch.view(lose_at_most=lose_at_most / 100)
 
     view = look() if every is None else until_alarm(look, every=every, pause=time.sleep)
-    write_watch(view, junit=junit, output=output)
-    present("watch", view, as_json=as_json)
-    raise typer.Exit(view.exit_code)
+    if output is not None:
+        printed.write_file(output, codec.to_json(view))
+    printed.present("watch", view, as_json=as_json, junit=junit, is_decided=True)
 
 
 def until_alarm(look: Callable[[], WatchView], *, every: float, pause: Callable[[float], None]) -> WatchView:

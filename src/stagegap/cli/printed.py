@@ -6,16 +6,19 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from textwrap import wrap
 
 import orjson
+import typer
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table as Grid
 from rich.text import Text
 
 from stagegap import redaction, registry
-from stagegap.analysis import views
+from stagegap.analysis import checks, views
+from stagegap.errors import ConfigurationError
 from stagegap.model.record import Json
 from stagegap.model.wording import listed
 from stagegap.runner import Progress, Silent, progress_on
@@ -32,20 +35,43 @@ WIDE = 100
 
 
 def present(
-    name: str, view: object, *, as_json: bool, following: Sequence[str] | None = None, ending: str = ""
+    name: str,
+    view: object,
+    *,
+    as_json: bool,
+    following: Sequence[str] | None = None,
+    ending: str = "",
+    junit: Path | None = None,
+    is_decided: bool = False,
 ) -> None:
     """Print a view of the registry and what to type after it, or the view as JSON.
 
-    `following` says what to type where this is no ordinary end of the view, `ending` how a newer run ended early.
+    `following` says what to type where this is no ordinary end of the view, `ending` how a newer run ended early. Of
+    one that decides something `junit` is written, and with `is_decided` its exit code ends the program.
     """
-    if as_json:
-        return print_view(view)
     entry = registry.view(name)
-    draw_sheet(entry.sheet(view))
-    if ending:
-        say(ending)
-    after = entry.next(view) if following is None else following
-    return advise(*after) if after else None
+    if junit is not None:
+        write_file(junit, checks.junit(entry.results_of(view), suite=str(getattr(view, "cascade", name))))
+    if as_json:
+        print_view(view)
+    else:
+        draw_sheet(entry.sheet(view))
+        if ending:
+            say(ending)
+        after = entry.next(view) if following is None else following
+        if after:
+            advise(*after)
+    if is_decided:
+        raise typer.Exit(int(getattr(view, "exit_code", 0)))
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text without secrets, with the folders that it needs. Raises: ConfigurationError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(redaction.words(text), encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from None
 
 
 def draw_sheet(sheet: Sheet, *, begins: str = "") -> None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from stagegap import charts, redaction, report
-from stagegap.analysis import checks, watch
+from stagegap import charts, report
+from stagegap.analysis import checks
 from stagegap.analysis import views as codec
 from stagegap.analysis.changes import Comparison
 from stagegap.analysis.views import Scorecard
-from stagegap.analysis.watch import WatchView
+from stagegap.cli.printed import write_file
 from stagegap.errors import ConfigurationError
 from stagegap.media import inlined
 from stagegap.model.media import Media
@@ -167,23 +167,6 @@ def _written(path: Path, text: str, *, records: int = 0, remark: str = "") -> Wr
     texts = f"Texts of records: {records} shown (--no-records leaves them out)." if records else ""
     words = f"{path}  {size / 1000:.0f} KB, one file, no scripts, opens offline. {texts} {remark}".split()
     return Written(path=path, open=path, size=size, records=records, sentence=" ".join(words).replace(" ", "  ", 1))
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a text without secrets, with the folders that it needs. Raises: ConfigurationError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(redaction.words(text), encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from None
-
-
-def write_watch(view: WatchView, *, junit: Path | None, output: Path | None) -> None:
-    """Write a watch for other programs: JUnit XML, and the view as JSON. Raises: ConfigurationError."""
-    results = watch.results(view)
-    for path, text in ((junit, checks.junit(results, suite=view.cascade)), (output, codec.to_json(view))):
-        if path is not None:
-            write_file(path, text)
 
 
 def write_checks(checked: Checked, *, junit: Path | None, markdown: Path | None) -> None:

@@ -97,7 +97,14 @@ def past(opened: Workspace, cascade: str | None) -> Past:
 
 
 def show_run(
-    name: str, look: Callable[[Attribution], object], cascade: str | None, run: str | None, *, as_json: bool
+    name: str,
+    look: Callable[[Attribution], object],
+    cascade: str | None,
+    run: str | None,
+    *,
+    as_json: bool,
+    junit: Path | None = None,
+    is_decided: bool = False,
 ) -> None:
     """Print a view of one run, by default of the newest, and what to type next."""
     from stagegap.cli.printed import present
@@ -105,13 +112,21 @@ def show_run(
     with workspace() as opened:
         looked_into = attribution(opened, cascade, run)
         view, ending = look(looked_into), "" if run else opened.runs.ended_early(looked_into.run.cascade)
-    present(name, view, as_json=as_json, ending=ending)
+    present(name, view, as_json=as_json, ending=ending, junit=junit, is_decided=is_decided)
 
 
-def show_past(name: str, look: Callable[[Past], object], cascade: str | None, *, as_json: bool) -> None:
+def show_past(
+    name: str,
+    look: Callable[[Past], object],
+    cascade: str | None,
+    *,
+    as_json: bool,
+    junit: Path | None = None,
+    is_decided: bool = False,
+) -> None:
     """Print a view of the past runs of a cascade, and what to type next."""
     from stagegap.cli.printed import present
 
     with workspace() as opened:
         view = look(past(opened, cascade))
-    present(name, view, as_json=as_json)
+    present(name, view, as_json=as_json, junit=junit, is_decided=is_decided)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 from stagegap.errors import MediaError, near_names
-from stagegap.exchange.rows import Problems, Row, read_rows
-from stagegap.media import read_media
+from stagegap.exchange.rows import Files, Problems, Row, read_rows
+from stagegap.media import read_media, write_media
 from stagegap.model.cascade import CorpusSource, Document, RecordsSource
 from stagegap.model.media import FILES, FieldKind
 from stagegap.model.record import Json, Record, inner
@@ -27,7 +29,7 @@ def read_records(source: RecordsSource) -> list[Record]:
     for path in source.paths:
         problems = Problems(Path(path))
         home = f"{Path(path).name.split('.')[0]}:" if len(source.paths) > 1 else ""
-        rows = _identified(Path(path), source.id, _named(source), numbered=home)
+        rows = _identified(Path(path), source.id, _named(source), numbered=home, files=_files(source))
         for row, record in ((row, _record(row, source, problems)) for row in rows):
             if record.id in homes:
                 problems.add(row.line, f"The id {record.id!r} stands in {homes[record.id]} already.")
@@ -63,12 +65,14 @@ def _named(source: RecordsSource) -> tuple[str, ...]:
     )
 
 
-def _identified(path: Path, id_field: str, needed: tuple[str, ...], *, numbered: str | None = None) -> list[Row]:
+def _identified(
+    path: Path, id_field: str, needed: tuple[str, ...], *, numbered: str | None = None, files: Files | None = None
+) -> list[Row]:
     """Read the rows of a file whose ids are present and unique and in which every needed field occurs somewhere.
 
     With `numbered` rows without anything like an id get their number as one, after that prefix.
     """
-    rows = read_rows(path)
+    rows = read_rows(path, files=files or {})
     problems = Problems(path)
     known = {name for row in rows[:1_000] for name in row.values}
     if not rows:
@@ -164,6 +168,31 @@ def _typed(row: Row, source: RecordsSource, problems: Problems) -> dict[str, Jso
         except MediaError as error:
             problems.add(row.line, f"The field {name!r}: {error}")
     return values
+
+
+def _files(source: RecordsSource) -> dict[str, Callable[[object], object]]:
+    """What makes paths of the cells of a Parquet file that hold files themselves, by field."""
+
+    def path(name: str, kind: FieldKind, cell: object) -> object:
+        parts = cast("Mapping[str, object]", cell) if isinstance(cell, dict) else {}
+        if set(parts) == {"bytes", "path"}:  # as Hugging Face's datasets write a file
+            cell = parts["path"] if parts["bytes"] is None else parts["bytes"]
+        if not isinstance(cell, bytes) or _is_text(cell):
+            return cell
+        try:
+            return write_media(Path(source.media), cell, kind)
+        except MediaError as error:
+            raise MediaError(f"The field {name!r}: {error}") from None
+
+    return {name: partial(path, name, kind) for name, kind in source.kinds.items() if kind in FILES}
+
+
+def _is_text(cell: bytes) -> bool:
+    """Whether bytes are a path that a program wrote without saying that it is text; no file of a kind is."""
+    try:
+        return cell.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def _of_kind(value: Json, kind: FieldKind, root: Path) -> Json:

@@ -16,12 +16,15 @@ import zipfile
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import NoReturn, cast
+from types import MappingProxyType
+from typing import NoReturn, TypeAlias, cast
 
 import duckdb
 
-from stagegap.errors import InputError, Problem, near_names, require
+from stagegap.errors import InputError, MediaError, Problem, near_names, require
 from stagegap.model.record import Json, odd_number
 from stagegap.stages.canonical import parse_json
 
@@ -122,6 +125,7 @@ class Problems:
         return InputError([*self._found, rest] if self._more else self._found)
 
 
+Files: TypeAlias = "Mapping[str, Callable[[object], object]]"
 TEXT_TABLES = (".csv", ".tsv")
 TABLES = (*TEXT_TABLES, ".xlsx", ".parquet")
 
@@ -131,8 +135,8 @@ def table_ending(path: Path) -> str:
     return next((ending.lower() for ending in path.suffixes if ending.lower() in TABLES), "")
 
 
-def read_rows(path: Path) -> list[Row]:
-    """All rows of the file; its ending says the format.
+def read_rows(path: Path, *, files: Files = MappingProxyType({})) -> list[Row]:
+    """All rows of the file; its ending says the format. `files` makes values of the cells that hold files, by field.
 
     Raises: InputError with every problem of the file.
     """
@@ -151,7 +155,7 @@ def read_rows(path: Path) -> list[Row]:
         ".csv": _csv,
         ".tsv": _csv,
         ".xlsx": _xlsx,
-        ".parquet": _parquet,
+        ".parquet": partial(_parquet, files=files),
     }
     if ending not in readers:
         known = f"Known: {', '.join(name for name in readers if name != '.ndjson')}."
@@ -465,7 +469,7 @@ def _refuse_durations(connection: duckdb.DuckDBPyConnection, path: Path, problem
             problems.add(None, f"The field {name!r} is a duration.", "Write it as a number, its unit in its name.")
 
 
-def _parquet(path: Path, problems: Problems) -> Iterator[Row]:
+def _parquet(path: Path, problems: Problems, *, files: Files) -> Iterator[Row]:
     connection = duckdb.connect()
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -474,11 +478,16 @@ def _parquet(path: Path, problems: Problems) -> Iterator[Row]:
         names = _outermost(schema)
         _check_header(names, problems)
         _refuse_durations(connection, path, problems)
-        for number, cells in enumerate(relation.fetchall(), start=1):
+        cells_of = connection.execute(relation.sql_query())  # in pieces: a cell may hold a file
+        for number, cells in enumerate(chain.from_iterable(iter(lambda: cells_of.fetchmany(64), [])), start=1):
             try:
-                values = {name: _plain(cell) for name, cell in zip(names, cells, strict=True)}
+                named = zip(names, cells, strict=True)
+                values = {name: _plain(files[name](cell) if name in files else cell) for name, cell in named}
             except UnicodeDecodeError:
                 problems.add(number, "A cell holds bytes that are no text in UTF-8.")
+                continue
+            except MediaError as error:
+                problems.add(number, str(error))
                 continue
             odd = odd_number(values)
             if odd:

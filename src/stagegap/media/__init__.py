@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stagegap.media.files import file_of, read_media
+from stagegap.media.files import file_of, made_media, read_media, write_media
 from stagegap.media.pictures import Damage, crop, damage, inlined, thumbnail
 
-__all__ = ["Damage", "crop", "damage", "file_of", "inlined", "read_media", "thumbnail"]
+__all__ = ["Damage", "crop", "damage", "file_of", "inlined", "made_media", "read_media", "thumbnail", "write_media"]

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import re
 import struct
-import threading
 import warnings
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stagegap.errors import MediaError, require
+from stagegap.media.documents import EXTRA, read_document
 from stagegap.model.media import FieldKind
 
 if TYPE_CHECKING:
     from PIL import Image
 
-EXTRA = "media"
 MOST_PIXELS = 64_000_000
 """Of a picture: 8,000 by 8,000. Decoded it takes four bytes each."""
-MOST_PAGES = 2_000
 FORMATS = {
     "JPEG": "image/jpeg",
     "PNG": "image/png",
@@ -69,8 +66,6 @@ BROKEN = (
     struct.error,
 )
 """What readers of pictures raise for bytes that nobody wrote on purpose."""
-PDFIUM = threading.RLock()
-"""PDFium works in one thread at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,23 +124,6 @@ def opened_picture(path: Path) -> Generator[Image.Image]:
         yield picture
 
 
-@contextmanager
-def opened_document(path: Path) -> Generator[Any]:  # Any: pypdfium2 comes without types
-    """The PDF as pypdfium2 opens it, held for one thread. Raises: MediaError for one that is broken, locked or long."""
-    require("pypdfium2", "Reading PDF", extra=EXTRA)
-    pdfium: Any = import_module("pypdfium2")
-    with PDFIUM:
-        try:
-            with closing(pdfium.PdfDocument(path)) as document:
-                if len(document) > MOST_PAGES:
-                    raise MediaError(f"{path.name!r} has {len(document):,} pages; at most {MOST_PAGES:,} are read.")
-                yield document
-        except RuntimeError as error:  # PdfiumError is one
-            locked = "password" in str(error).lower()
-            problem = "needs a password" if locked else f"is broken ({_reason(error)})"
-            raise MediaError(f"{path.name!r} is a PDF that {problem}.") from None
-
-
 def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
 
@@ -201,11 +179,10 @@ def _is_svg(head: bytes) -> bool:
 def _document(path: Path, head: bytes) -> Content:
     if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"%PDF-"):
         raise MediaError(f"{path.name!r} is no PDF: it does not begin with %PDF-.")
-    with opened_document(path) as document:
-        width, height = document.get_page_size(0)
-        return Content(
-            type="application/pdf", pages=len(document), width=max(1, round(width)), height=max(1, round(height))
-        )
+    first = read_document(path)
+    return Content(
+        type="application/pdf", pages=first.pages, width=max(1, round(first.width)), height=max(1, round(first.height))
+    )
 
 
 def _recording(path: Path, head: bytes) -> Content:

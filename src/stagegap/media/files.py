@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import stat
+import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -20,6 +23,8 @@ MOST_BYTES = {FieldKind.IMAGE: 50_000_000, FieldKind.AUDIO: 200_000_000, FieldKi
 """Of one file, by its kind."""
 _ADDRESS = re.compile(r"(?!.:)[a-z][a-z0-9+.-]*:(//|\S+;base64,)", re.IGNORECASE)
 """`https://`, `s3://`, `file://`, `data:image/png;base64,`; no letter of a drive."""
+MADE = ".stagegap-media"
+"""Folder inside that of the media for what came without a file: bytes of a table, pictures that a stage made."""
 SEEN = 200_000
 """Files whose digests are remembered: each is read once a process while it does not change."""
 
@@ -74,6 +79,54 @@ def read_media(root: Path, path: str, kind: FieldKind) -> Media:
         pages=content.pages,
         seconds=content.seconds,
     )
+
+
+def write_media(root: Path, content: bytes, kind: FieldKind) -> str:
+    """Bytes that came without a file, written into the folder under their digest; the path. Raises: MediaError."""
+    name = hashlib.sha256(content).hexdigest()
+    if not 0 < len(content) <= MOST_BYTES[kind]:
+        raise MediaError(f"holds {len(content):,} bytes; between 1 and {MOST_BYTES[kind]:,} are read of one file.")
+    folder = Path(os.path.realpath(root / MADE))
+    if folder.parent != Path(os.path.realpath(root)):
+        raise MediaError(f"{MADE!r} is a link out of the folder {str(root)!r}, which no path may leave.")
+    with _sentences(MADE):
+        folder.mkdir(exist_ok=True)
+        known = (f"{name}{endings[0]}" for endings in contents.ENDINGS.values())
+        path = next((path for path in known if (folder / path).is_file()), "")
+        if not path:
+            (folder / ".gitignore").write_text("*\n")
+            part = folder / f"{name[:12]}-{os.getpid()}-{threading.get_ident()}"
+            try:
+                part.write_bytes(content)
+                path = f"{name}{contents.ENDINGS[contents.content(part, kind).type][0]}"
+                part.replace(folder / path)
+            finally:
+                part.unlink(missing_ok=True)
+    return f"{MADE}/{path}"
+
+
+def made_media(root: Path, made: object) -> Media | None:
+    """The file that a stage made: a path inside the folder, or a picture of Pillow; None for anything else.
+
+    Raises: MediaError for a path that leads out of the folder, and as `read_media`.
+    """
+    image = sys.modules.get("PIL.Image")  # nobody can hold a picture before Pillow is loaded
+    if image is not None and isinstance(made, image.Image):
+        stream = io.BytesIO()
+        made.save(stream, "PNG")
+        return read_media(root, write_media(root, stream.getvalue(), FieldKind.IMAGE), FieldKind.IMAGE)
+    if not isinstance(made, Path):
+        return None
+    top = os.path.realpath(root)
+    place = Path(os.path.realpath(os.path.join(top, made)))
+    if not place.is_relative_to(top):
+        raise MediaError(f"{str(made)!r} lies outside of the folder {top!r}, where files of records and stages lie.")
+    ending = place.suffix.lower()
+    kinds = [kind for kind, endings in contents.ENDINGS.items() if ending in endings]
+    if not kinds:
+        raise MediaError(f"{str(made)!r} has the ending {ending!r}, which no picture, recording or PDF has.")
+    kind = FieldKind.PDF if kinds[0] == "application/pdf" else FieldKind(kinds[0].partition("/")[0])
+    return read_media(root, place.relative_to(top).as_posix(), kind)
 
 
 def file_of(root: Path, media: Media) -> Path:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from stagegap.errors import MediaError
-from stagegap.media.contents import BROKEN, opened_document, opened_picture, upright
+from stagegap.media.contents import BROKEN, opened_picture, upright
+from stagegap.media.documents import drawn_page
 from stagegap.media.files import file_of
 from stagegap.model.media import FieldKind, Media
 
@@ -81,7 +82,7 @@ def _drawn(path: Path, media: Media, side: int, page: int) -> Generator[Image.Im
     if media.kind is FieldKind.AUDIO:
         raise MediaError(f"{media.path!r} is a recording, which has no picture.")
     if media.kind is FieldKind.PDF:
-        yield _page(path, media, side, page)
+        yield drawn_page(path, page, side)
         return
     from PIL import Image
 
@@ -119,15 +120,6 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     high = 65_535.0 if picture.mode.startswith("I;16") else float(levels.max())
     scaled = (levels - low) / (high - low or 1.0) * 255
     return Image.fromarray(scaled.clip(0, 255).astype(np.uint8))
-
-
-def _page(path: Path, media: Media, side: int, page: int) -> Image.Image:
-    with opened_document(path) as document:
-        if not 1 <= page <= len(document):
-            raise MediaError(f"{media.path!r} has {len(document)} pages, and no page {page}.")
-        width, height = document.get_page_size(page - 1)
-        scale = side / max(width, height, 1.0)
-        return document[page - 1].render(scale=scale).to_pil().convert("RGB")
 
 
 def _encoded(picture: Image.Image, side: int, kind: str) -> bytes:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from stagegap.errors import MediaError
-from stagegap.media import file_of, thumbnail
+from stagegap.media import file_of, made_media, thumbnail
 from stagegap.model.media import FieldKind, Media, media_of
 from stagegap.model.record import Json
+from stagegap.stages.acceptance import Accepted, Check, Rejected
 from stagegap.stages.canonical import canonical
 from stagegap.stages.protocol import Inputs
 
@@ -44,6 +45,31 @@ def _with_files(value: Json, make: Callable[[Media], object]) -> object:
         return {key: _with_files(entry, make) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_with_files(entry, make) for entry in value]
+    return value
+
+
+def check_of_made(check: Check, root: Path | None) -> Check:
+    """The check of an output whose paths and pictures, however deep, become files; as it is where records have none."""
+    if root is None:
+        return check
+
+    def check_made(value: object) -> Accepted | Rejected:
+        try:
+            return check(_made(value, root))
+        except MediaError as error:
+            return Rejected(str(error))
+
+    return check_made
+
+
+def _made(value: object, root: Path) -> object:
+    media = made_media(root, value)
+    if media is not None:
+        return media.as_value()
+    if isinstance(value, Mapping):
+        return {key: _made(entry, root) for key, entry in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_made(entry, root) for entry in cast("Sequence[object]", value)]
     return value
 
 

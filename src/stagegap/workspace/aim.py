@@ -11,9 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.aim import AimRow, AimView, Attempted, aim_rows, aim_view, messages, no_more, part_of, ranked
+from stagegap.analysis.aim import (
+    AimRow,
+    AimView,
+    Attempted,
+    aim_rows,
+    aim_view,
+    error_of,
+    messages,
+    no_more,
+    part_of,
+    ranked,
+)
 from stagegap.analysis.changed import cell_outcomes
 from stagegap.analysis.failures import shown_output
 from stagegap.analysis.scorecard import outcome_name
@@ -58,12 +70,11 @@ def _attempts(base: Foundation, run: Run, seen: ev.Evidence) -> tuple[Attempted,
         and version.records == own.records
         and version.cascade.outcome == own.cascade.outcome
     ]
-    outcomes: dict[str, float] = {}
+    outcomes: dict[str, NDArray[np.float64]] = {}
 
-    def outcome(of: Run) -> float:
+    def outcome(of: Run) -> NDArray[np.float64]:
         if of.id not in outcomes:
-            scores = cell_outcomes(seen, first_outputs(base.store, of, SYSTEM, seen.cascade.outcome.stage))
-            outcomes[of.id] = float(np.nanmean(scores)) if not np.isnan(scores).all() else math.nan
+            outcomes[of.id] = cell_outcomes(seen, first_outputs(base.store, of, SYSTEM, seen.cascade.outcome.stage))
         return outcomes[of.id]
 
     for place, version in enumerate(versions):
@@ -73,16 +84,26 @@ def _attempts(base: Foundation, run: Run, seen: ev.Evidence) -> tuple[Attempted,
         for earlier in reversed(before):
             changed = {part[0] for part in set(version.key) ^ set(earlier.key)}
             if len(changed) == 1:
+                change, error = _moved(outcome(version.run) - outcome(earlier.run), seen.units.codes)
                 attempts.append(
                     Attempted(
                         stage=changed.pop(),
                         before=earlier.run.name,
                         after=version.run.name,
-                        change=round(outcome(version.run) - outcome(earlier.run), 12),
+                        change=change,
+                        error=error,
                     )
                 )
                 break
     return tuple(attempts)
+
+
+def _moved(differences: NDArray[np.float64], codes: NDArray[np.int64]) -> tuple[float, float]:
+    """Mean difference of the outcome and its standard error; NaN where no record has both."""
+    measured = ~np.isnan(differences)
+    if not measured.any():
+        return math.nan, math.nan
+    return round(float(differences[measured].mean()), 12), error_of(differences[measured], codes[measured])
 
 
 def _codes(store: Store, run: Run) -> dict[tuple[str, str], set[str]]:
@@ -126,7 +147,7 @@ class Optimiser:
         self._codes = _codes(base.store, look.run)
         attempts = _attempts(base, look.run, self._evidence)
         self._rows = {row.stage: row for row in aim_rows(self._evidence, attempts)}
-        self._pending: tuple[str, Mapping[str, str], float, int] | None = None
+        self._pending: tuple[str, Mapping[str, str], Sequence[float]] | None = None
         with base.restored(look.run) as restored:
             self.seed = {
                 stage.name: Path(str(stage.parameters["prompt"])).read_text(encoding="utf-8")
@@ -163,7 +184,7 @@ class Optimiser:
                 f"{counted(lost, evidence.cascade.noun)} of {len(scores):,} got no score: a service gave no answer. "
                 "What was answered is kept; the same call goes on."
             )
-        self._count(candidate, sum(scores), len(scores))
+        self._count(candidate, scores)
         return Evaluated(
             outputs=[shown_output(end.get(record)) for record in batch], scores=scores, trajectories=trajectories
         )
@@ -196,7 +217,7 @@ class Optimiser:
     ) -> list[str]:
         """The stage to change next, as GEPA's `module_selector`; the order of its arguments is GEPA's."""
         stage = self.rows[0].stage
-        self._pending = (stage, dict(candidate), sum(subsample_scores), len(subsample_scores))
+        self._pending = (stage, dict(candidate), list(subsample_scores))
         return [stage]
 
     @property
@@ -204,14 +225,16 @@ class Optimiser:
         """True where gain x chance is below what is worth a change at every stage."""
         return no_more(self.rows, self._worth)
 
-    def _count(self, candidate: Mapping[str, str], total: float, n: int) -> None:
+    def _count(self, candidate: Mapping[str, str], scores: Sequence[float]) -> None:
         """Count an evaluation of what the selector asked for, where it is one."""
         if self._pending is None:
             return
-        stage, before, score, of = self._pending
-        if [name for name in candidate if candidate[name] != before.get(name)] == [stage] and n == of:
-            row = self._rows[stage]
-            self._rows[stage] = replace(row, tried=row.tried + 1, rose=row.rose + (total > score))
+        stage, before, earlier = self._pending
+        is_it = [name for name in candidate if candidate[name] != before.get(name)] == [stage]
+        if is_it and len(scores) == len(earlier):
+            self._rows[stage] = self._rows[stage].after(
+                *_moved(np.array(scores) - np.array(earlier), np.arange(len(scores)))
+            )
             self._pending = None
 
     def _problem(self, candidate: Mapping[str, str]) -> str:
