@@ -101,7 +101,7 @@ def test_bytes_in_parquet_become_files_under_their_digest_and_paths_stay_paths(t
     assert (made.path, made.type) == (f".stagegap-media/{made.digest}.png", "image/png")
     assert (tmp_path / made.path).read_bytes() == content
     assert records[0].fields["page"] == records[0].fields["photo"]
-    assert [media_of(value).path for value in records[1].fields.values() if media_of(value)] == ["one.png"] * 2
+    assert [file.path for value in records[1].fields.values() if (file := media_of(value))] == ["one.png"] * 2
     assert [records[2].fields[name] for name in kinds] == [None, None]
     assert read_records(rows) == records
     assert len(list((tmp_path / ".stagegap-media").iterdir())) == 2

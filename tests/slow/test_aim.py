@@ -6,19 +6,30 @@ chance, and else the stage answers anew as well as before. A change is kept wher
 
 from __future__ import annotations
 
+import itertools
+import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from oracles.sameness import ROOT, needs
 from planted import CHAIN, DIAMOND, Luck, Planted
-from stagegap.analysis.aim import LEVEL, WORTH_A_CHANGE, AimRow, error_of, no_more, ranked
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.aim import LEVEL, WORTH_A_CHANGE, AimRow, aim_rows, error_of, no_more, part_of, ranked
+from stagegap.model.run import SYSTEM
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.paired import shift_interval
 from stagegap.stats.spread import Clusters
+from stagegap.workspace import Workspace
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Policy = Literal["aim", "turns", "random", "best"]
 
 SEEDS = range(1_000, 1_100)
@@ -225,3 +236,168 @@ def test_stop_is_said_too_early_in_at_most_one_case_in_twenty(stop: Stop, capsys
     with capsys.disabled():
         print(f"| {' | '.join(cells)} |")  # noqa: T201  # as above
     assert stop.is_right or share <= 0.05
+
+
+KNOBS = {
+    "dstc10": ("live.yaml", "dstc10-live", {
+        "detect": [f"with: {{function: '{name}'}}" for name in
+                   ("stages.py:detect", "knobs.py:asks", "knobs.py:fieldless", "knobs.py:every")],
+        "select": [f"with: {{method: {method}, filter: {where}}}" for method in ("bm25", "tfidf")
+                   for where in ("{entity: place}", "null")],
+        "draft": [f"with: {{function: '{name}'}}" for name in
+                  ("stages.py:draft", "knobs.py:begin", "knobs.py:both", "knobs.py:plain")],
+    }),
+    "support_email": ("cascade.yaml", "support-email", {
+        "route": [f"with: {{estimator: {name}}}" for name in
+                  ("logistic_regression", "linear_svc", "naive_bayes", "nearest_neighbours")],
+        "retrieve": [f"with: {{method: {method}, filter: {where}}}" for method in ("bm25", "tfidf")
+                     for where in ("{departments: department}", "null")],
+        "draft": [f"with: {{function: '{name}'}}" for name in
+                  ("stages.py:draft", "knobs.py:few", "knobs.py:many", "knobs.py:whole")],
+    }),
+}  # fmt: skip
+"""Versions of each stage: a rule and its halves, how a ranking weighs and what it leaves out, how much is said."""
+FUNCTIONS = {
+    "dstc10": """
+from stages import ASKS, FIELDS
+
+def asks(turn):
+    return bool(ASKS.search(turn))
+
+def fieldless(turn):
+    return not FIELDS.search(turn)
+
+def every(turn):
+    return True
+
+def begin(turn, snippets):
+    return snippets[0]["text"].lower().split(".")[0] if snippets else "i'm sorry i can't find that"
+
+def both(turn, snippets):
+    return " ".join(snippet["text"].lower() for snippet in snippets[:2]) if snippets else "sorry"
+
+def plain(turn, snippets):
+    return snippets[0]["text"].lower() if snippets else "sorry"
+""",
+    "support_email": """
+import stages
+
+def _draft(most, subject, body, documents):
+    before, stages.QUOTED = stages.QUOTED, most
+    try:
+        return stages.draft(subject, body, documents)
+    finally:
+        stages.QUOTED = before
+
+def few(subject, body, documents):
+    return _draft(2, subject, body, documents)
+
+def many(subject, body, documents):
+    return _draft(12, subject, body, documents)
+
+def whole(subject, body, documents):
+    return "\\n".join(document["text"] for document in documents or ())
+""",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """A run of one version of each stage."""
+
+    outcome: Floats
+    rows: Mapping[str, AimRow]
+    held_out: NDArray[np.bool_]
+    codes: Ints
+    """Clusters of the records that are not held out."""
+
+
+def mixtures(name: str, folder: Path, **environment: str) -> dict[tuple[int, ...], Mixture]:
+    """Every mixture of versions, run."""
+    file, cascade, knobs = KNOBS[name]
+    (folder / "knobs.py").write_text(FUNCTIONS[name])
+    table: dict[tuple[int, ...], Mixture] = {}
+    with Workspace(folder, environment=environment, clock=time.time) as workspace:
+        for chosen in itertools.product(*(range(len(of)) for of in knobs.values())):
+            stages = "".join(f"  {stage}: {{{knobs[stage][at]}}}\n" for stage, at in zip(knobs, chosen, strict=True))
+            (folder / "mixed.yaml").write_text(f"extends: {file}\nstages:\n{stages}")
+            run, _ = workspace.runs.new(folder / "mixed.yaml")
+            evidence = workspace.runs.attribution(cascade, run.name).evidence
+            seen = part_of(evidence, held_out=False)
+            table[chosen] = Mixture(
+                outcome=ev.outcome_scores(evidence, SYSTEM),
+                rows={row.stage: row for row in aim_rows(seen, ())},
+                held_out=np.array([record.is_held_out for record in evidence.records]),
+                codes=seen.units.codes,
+            )
+    return table
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2_400)
+@pytest.mark.parametrize("name", [pytest.param("dstc10", marks=needs("dstc10-track2-task2")), "support_email"])
+def test_knobs_of_real_cascades_are_turned_where_it_helps(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Points on the half that nobody saw, after so many changes, from a mixture that each seed draws."""
+    shutil.copytree(ROOT / "pipelines" / name, tmp_path / "pipelines" / name)
+    environment: dict[str, str] = {}
+    if name == "dstc10":
+        environment["DSTC10"] = str(request.getfixturevalue("dialogues"))
+    else:
+        shutil.copytree(ROOT / "data", tmp_path / "data")
+    table = mixtures(name, tmp_path / "pipelines" / name, **environment)
+    held_out, codes = (of := next(iter(table.values()))).held_out, of.codes
+    knobs = KNOBS[name][2]
+
+    def turned(policy: Policy, seed: int) -> list[float]:
+        rng, whims = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+        now = tuple(int(rng.integers(len(of))) for of in knobs.values())
+        begin = np.nanmean(table[now].outcome[held_out])
+        left = {
+            s: [int(v) for v in rng.permutation(len(of)) if v != now[at]] for at, (s, of) in enumerate(knobs.items())
+        }
+        changes: dict[str, list[tuple[float, float]]] = {stage: [] for stage in knobs}
+        reached: list[float] = []
+        turn = 0
+        while any(left.values()):
+            free = [stage for stage in knobs if left[stage]]
+            if policy == "aim":
+                rows = [table[now].rows[stage] for stage in free]
+                for place, stage in enumerate(free):
+                    for change, error in changes[stage]:
+                        rows[place] = rows[place].after(change, error)
+                pick = ranked(rows)[0].stage
+            elif policy == "turns":
+                while list(knobs)[turn % len(knobs)] not in free:
+                    turn += 1
+                pick = list(knobs)[turn % len(knobs)]
+                turn += 1
+            else:
+                pick = str(whims.choice(free))
+            at = list(knobs).index(pick)
+            new = (*now[:at], left[pick].pop(0), *now[at + 1 :])
+            moved = (table[new].outcome - table[now].outcome)[~held_out]
+            known = ~np.isnan(moved)
+            changes[pick].append((float(moved[known].mean()), error_of(moved[known], codes[known])))
+            if moved[known].mean() > 0:
+                now = new
+            reached.append(100 * float(np.nanmean(table[now].outcome[held_out]) - begin))
+        return reached
+
+    policies: tuple[Policy, ...] = ("aim", "turns", "random")
+    reached = {policy: np.array([turned(policy, seed) for seed in SEEDS]) for policy in policies}
+    for count in (2, 3, 4, 6, 9):
+        points = {policy: reached[policy][:, count - 1] for policy in policies}
+        cells = [
+            name,
+            str(count),
+            *("{:.1f} ± {:.1f}".format(*mean_and_half(points[policy].tolist())) for policy in policies),
+            *(
+                "{:+.1f} ± {:.1f}".format(*mean_and_half((points["aim"] - points[other]).tolist()))
+                for other in policies[1:]
+            ),
+        ]
+        with capsys.disabled():
+            print(f"| {' | '.join(cells)} |")  # noqa: T201  # as above
+        assert np.mean(points["aim"] - points["turns"]) > -1

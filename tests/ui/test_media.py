@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from runner.test_media import project
 from stagegap.media import read_media
 from stagegap.model.media import FieldKind, Media
-from stagegap.ui import media
+from stagegap.ui import label_page, media
 from stagegap.ui.media import Shelf
+from stagegap.workspace import Workspace
 
 
 def picture(folder: Path, name: str, colour: str) -> Media:
@@ -45,3 +49,14 @@ def test_picture_is_drawn_once_and_the_oldest_are_forgotten(tmp_path: Path, monk
     two = name_of(shelf.offer(tmp_path, second, "k"))
     assert shelf.picture(two, side=4, page=1) is not None
     assert shelf.file(one) is None
+
+
+def test_card_and_list_open_no_file_however_many_and_large_they_are(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    with Workspace.open(folder) as workspace:
+        workspace.runs.new(folder / "cascade.yaml")
+        queue = workspace.labels.queue("receipts", "size", "random")
+        shutil.rmtree(folder / "data" / "scans")
+        card = label_page.given(workspace, queue, "ab", acknowledged=())
+        assert json.dumps(card["items"]).count("/record-media/") == 2
+        assert len(media.small(workspace, "receipts", ["a", "b"])) == 2

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.stats
 
 import llm_server
 from conftest import Command
-from stagegap.analysis.aim import AimRow, aim_view
+from stagegap.analysis.aim import AimRow, aim_view, ranked, speaks_for_help
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.library import Project, open_project
 from stagegap.model.estimate import Estimate
@@ -110,8 +113,8 @@ def test_the_stage_with_something_to_be_had_is_named_and_changes_that_helped_are
         ("v1", "v2", "size"),
         ("v2", "v3", "size"),
     ]
-    assert (rows["size"].tried, rows["size"].rose, rows["size"].chance) == (2, 0, 0.5 / 2.75)
-    assert (rows["reply"].tried, rows["reply"].chance) == (0, 0.5 / 0.75)
+    assert (rows["size"].tried, rows["size"].rose, rows["size"].chance) == (2, 0, 1 / 3.25)
+    assert (rows["reply"].tried, rows["reply"].chance) == (0, 1 / 1.25)
     assert view.n + view.held_out == 100
     assert 30 < view.held_out < 70
 
@@ -266,3 +269,35 @@ def test_stage_in_the_middle_of_a_chain_has_a_gain(mails: Path) -> None:
     assert set(rows) == {"route", "retrieve", "draft"}
     assert all(row.gain.is_measured for row in rows.values())
     assert rows["retrieve"].gain.value > 0.2, "it misses the needed article of every third mail"
+
+
+def test_chance_is_what_is_known_of_it_after_changes_of_which_nobody_knows_whether_they_helped() -> None:
+    moved = ((0.06, 0.03), (-0.01, 0.03), (0.01, 0.02))
+    row = AimRow(stage="reply", gain=estimate(0.2, 0.1, 0.3), tried=0, rose=0)
+    middles = (np.arange(20_000) + 0.5) / 20_000
+    chances, shares = scipy.stats.beta.ppf(middles, 1, 0.25), middles * 0.2
+    likelihood = np.ones_like(chances)
+    for change, error in moved:
+        row = row.after(change, error)
+        helped = scipy.stats.norm.pdf(change, shares, error).mean()
+        likelihood *= chances * helped + (1 - chances) * scipy.stats.norm.pdf(change, 0, error)
+    assert (row.tried, row.rose) == (3, 2)
+    assert row.chance == pytest.approx(float(likelihood @ chances / likelihood.sum()), abs=1e-4)
+    assert row.after(math.nan, math.nan) is row
+    assert speaks_for_help(9.0, 0.01, 0.2) == 1.0, "where both densities are 0, a rise is help"
+    assert speaks_for_help(0.1, 0.01, -0.1) == 1.0
+    assert speaks_for_help(0.0, 0.01, math.nan) == 0.0
+
+
+def test_stage_that_beyond_doubt_was_not_helped_waits_until_the_others_were_tried_as_often() -> None:
+    worst = AimRow(stage="worst", gain=estimate(0.5, 0.4, 0.6), tried=0, rose=0)
+    other = AimRow(stage="other", gain=estimate(0.05, 0.02, 0.08), tried=0, rose=0)
+    little = AimRow(stage="little", gain=estimate(0.005, 0.0, 0.01), tried=0, rose=0)
+    assert ranked([little, other, worst])[0] is worst
+    tried = worst.after(0.0, 0.01)
+    assert ranked([other, tried])[0] is tried, "one change says little"
+    tried = tried.after(0.0, 0.01).after(0.0, 0.01)
+    assert tried.worth > other.worth
+    assert ranked([little, tried, other])[0] is other
+    assert ranked([little, tried])[0] is tried, "nothing is to be had at the other"
+    assert not tried.after(0.2, 0.01).is_stuck

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,9 @@ LEVEL = 0.95
 WORTH_A_CHANGE = 0.01
 """Gain x chance below which another change is not worth its calls; a share of the outcome."""
 MOST_FEEDBACK = 20
-PRIOR = (0.5, 0.25)
+STUCK_AT = 100
+"""Odds that none of the last changes of a stage helped, from which on it waits for others."""
+PRIOR = (1.0, 0.25)
 """Beta prior of the chance that a change helps: hopeful, and given up soon. Chosen by simulation (`tests/slow`)."""
 
 
@@ -76,7 +79,7 @@ class AimRow:
 
     @property
     def chance(self) -> float:
-        """That the next change helps: its posterior mean, which is (1/2 + helped) / (3/4 + tried)."""
+        """That the next change helps: its posterior mean, which is (1 + helped) / (5/4 + tried)."""
         return (PRIOR[0] + self.helped) / (sum(PRIOR) + self.tried)
 
     def after(self, change: float, error: float) -> AimRow:
@@ -85,6 +88,12 @@ class AimRow:
             return self
         likely = speaks_for_help(change, error, self.gain.value)
         return replace(self, tried=self.tried + 1, rose=self.rose + (change > 0), likely=(*self.likely, likely))
+
+    @property
+    def is_stuck(self) -> bool:
+        """Its last changes, one after the other, speak against help beyond doubt."""
+        against = takewhile(lambda share: share < 0.5, reversed(self.likely))
+        return math.prod(share / (1 - share) for share in against) < 1 / STUCK_AT
 
     @property
     def worth(self) -> float:
@@ -211,8 +220,18 @@ def speaks_for_help(change: float, error: float, gain: float) -> float:
 
 
 def ranked(rows: Iterable[AimRow]) -> tuple[AimRow, ...]:
-    """Rows by gain x chance, the largest first; those without a gain come last."""
-    return tuple(sorted(rows, key=lambda row: -row.worth if row.gain.is_measured else math.inf))
+    """Rows by gain x chance, the largest first; those without a gain come last.
+
+    One that is stuck comes behind while another at which something is to be had was tried less often: so a stage that
+    hardly mends gets hardly more changes than by taking turns.
+    """
+    all_rows = tuple(rows)
+    fewest = min((row.tried for row in all_rows if row.gain.value > WORTH_A_CHANGE), default=0)
+
+    def place(row: AimRow) -> tuple[bool, bool, float]:
+        return not row.gain.is_measured, row.is_stuck and row.tried > fewest, -row.worth
+
+    return tuple(sorted(all_rows, key=place))
 
 
 def no_more(rows: Sequence[AimRow], worth: float) -> bool:
@@ -354,7 +373,8 @@ def aim_sheet(view: AimView) -> Sheet:
             f"Judged by {view.outcome_name}. Rests on the {view.n:,} {nouns} that an optimiser may see; "
             f"{view.held_out:,} are held out, by cluster, and are in nothing here: "
             f"`stagegap compare {view.run} NEW --held-out` judges what it made. The chance that a change helps is "
-            "(helped + 1/2) / (tried + 3/4), where a rise that luck may have brought counts in part; the stage is "
+            "(helped + 1) / (tried + 5/4), where a rise that luck may have brought counts in part; a stage "
+            "whose last changes did not help beyond doubt waits while another was tried less often. The stage is "
             "picked as the largest, so its gain is a little too large.",
             Table(
                 columns=_COLUMNS,

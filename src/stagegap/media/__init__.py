@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from stagegap.media.files import file_of, made_media, read_media, write_media
+from stagegap.media.files import file_of, media_of_output, read_media, write_media
 from stagegap.media.pictures import Damage, crop, damage, inlined, thumbnail
 
-__all__ = ["Damage", "crop", "damage", "file_of", "inlined", "made_media", "read_media", "thumbnail", "write_media"]
+__all__ = [
+    "Damage",
+    "crop",
+    "damage",
+    "file_of",
+    "inlined",
+    "media_of_output",
+    "read_media",
+    "thumbnail",
+    "write_media",
+]

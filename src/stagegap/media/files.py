@@ -23,7 +23,7 @@ MOST_BYTES = {FieldKind.IMAGE: 50_000_000, FieldKind.AUDIO: 200_000_000, FieldKi
 """Of one file, by its kind."""
 _ADDRESS = re.compile(r"(?!.:)[a-z][a-z0-9+.-]*:(//|\S+;base64,)", re.IGNORECASE)
 """`https://`, `s3://`, `file://`, `data:image/png;base64,`; no letter of a drive."""
-MADE = ".stagegap-media"
+OWN_FOLDER = ".stagegap-media"
 """Folder inside that of the media for what came without a file: bytes of a table, pictures that a stage made."""
 SEEN = 200_000
 """Files whose digests are remembered: each is read once a process while it does not change."""
@@ -86,10 +86,10 @@ def write_media(root: Path, content: bytes, kind: FieldKind) -> str:
     name = hashlib.sha256(content).hexdigest()
     if not 0 < len(content) <= MOST_BYTES[kind]:
         raise MediaError(f"holds {len(content):,} bytes; between 1 and {MOST_BYTES[kind]:,} are read of one file.")
-    folder = Path(os.path.realpath(root / MADE))
+    folder = Path(os.path.realpath(root / OWN_FOLDER))
     if folder.parent != Path(os.path.realpath(root)):
-        raise MediaError(f"{MADE!r} is a link out of the folder {str(root)!r}, which no path may leave.")
-    with _sentences(MADE):
+        raise MediaError(f"{OWN_FOLDER!r} is a link out of the folder {str(root)!r}, which no path may leave.")
+    with _sentences(OWN_FOLDER):
         folder.mkdir(exist_ok=True)
         known = (f"{name}{endings[0]}" for endings in contents.ENDINGS.values())
         path = next((path for path in known if (folder / path).is_file()), "")
@@ -102,29 +102,31 @@ def write_media(root: Path, content: bytes, kind: FieldKind) -> str:
                 part.replace(folder / path)
             finally:
                 part.unlink(missing_ok=True)
-    return f"{MADE}/{path}"
+    return f"{OWN_FOLDER}/{path}"
 
 
-def made_media(root: Path, made: object) -> Media | None:
+def media_of_output(root: Path, value: object) -> Media | None:
     """The file that a stage made: a path inside the folder, or a picture of Pillow; None for anything else.
 
     Raises: MediaError for a path that leads out of the folder, and as `read_media`.
     """
-    image = sys.modules.get("PIL.Image")  # nobody can hold a picture before Pillow is loaded
-    if image is not None and isinstance(made, image.Image):
-        stream = io.BytesIO()
-        made.save(stream, "PNG")
-        return read_media(root, write_media(root, stream.getvalue(), FieldKind.IMAGE), FieldKind.IMAGE)
-    if not isinstance(made, Path):
+    if "PIL.Image" in sys.modules:  # nobody can hold a picture before Pillow is loaded
+        from PIL import Image
+
+        if isinstance(value, Image.Image):
+            stream = io.BytesIO()
+            value.save(stream, "PNG")
+            return read_media(root, write_media(root, stream.getvalue(), FieldKind.IMAGE), FieldKind.IMAGE)
+    if not isinstance(value, Path):
         return None
     top = os.path.realpath(root)
-    place = Path(os.path.realpath(os.path.join(top, made)))
+    place = Path(os.path.realpath(os.path.join(top, value)))
     if not place.is_relative_to(top):
-        raise MediaError(f"{str(made)!r} lies outside of the folder {top!r}, where files of records and stages lie.")
+        raise MediaError(f"{str(value)!r} lies outside of the folder {top!r}, where files of records and stages lie.")
     ending = place.suffix.lower()
     kinds = [kind for kind, endings in contents.ENDINGS.items() if ending in endings]
     if not kinds:
-        raise MediaError(f"{str(made)!r} has the ending {ending!r}, which no picture, recording or PDF has.")
+        raise MediaError(f"{str(value)!r} has the ending {ending!r}, which no picture, recording or PDF has.")
     kind = FieldKind.PDF if kinds[0] == "application/pdf" else FieldKind(kinds[0].partition("/")[0])
     return read_media(root, place.relative_to(top).as_posix(), kind)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from stagegap.errors import MediaError
-from stagegap.media import file_of, made_media, thumbnail
+from stagegap.media import file_of, media_of_output, thumbnail
 from stagegap.model.media import FieldKind, Media, media_of
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected
@@ -48,28 +48,28 @@ def _with_files(value: Json, make: Callable[[Media], object]) -> object:
     return value
 
 
-def check_of_made(check: Check, root: Path | None) -> Check:
+def check_of_files(check: Check, root: Path | None) -> Check:
     """The check of an output whose paths and pictures, however deep, become files; as it is where records have none."""
     if root is None:
         return check
 
-    def check_made(value: object) -> Accepted | Rejected:
+    def check_value(value: object) -> Accepted | Rejected:
         try:
-            return check(_made(value, root))
+            return check(_with_media(value, root))
         except MediaError as error:
             return Rejected(str(error))
 
-    return check_made
+    return check_value
 
 
-def _made(value: object, root: Path) -> object:
-    media = made_media(root, value)
+def _with_media(value: object, root: Path) -> object:
+    media = media_of_output(root, value)
     if media is not None:
         return media.as_value()
     if isinstance(value, Mapping):
-        return {key: _made(entry, root) for key, entry in cast("Mapping[object, object]", value).items()}
+        return {key: _with_media(entry, root) for key, entry in cast("Mapping[object, object]", value).items()}
     if isinstance(value, list | tuple):
-        return [_made(entry, root) for entry in cast("Sequence[object]", value)]
+        return [_with_media(entry, root) for entry in cast("Sequence[object]", value)]
     return value
 
 

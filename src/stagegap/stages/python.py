@@ -23,7 +23,7 @@ from stagegap.model.frozen import maker
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, check_for, output_identity, plain
 from stagegap.stages.aside import Aside, Place
-from stagegap.stages.attachments import check_of_made, with_paths
+from stagegap.stages.attachments import check_of_files, with_paths
 from stagegap.stages.canonical import digest
 from stagegap.stages.code import Code, call_remarks, count_remark
 from stagegap.stages.failures import Away, Tries, is_unavailable
@@ -72,7 +72,7 @@ def stage_calling(
     """
     function = loaded.call
     corpus = around.corpora.get(stage.output.of or "")
-    check = check_of_made(check_for(stage.output, corpus.documents if corpus else ()), around.media)
+    check = check_of_files(check_for(stage.output, corpus.documents if corpus else ()), around.media)
     wrapped = _Function(loaded.path, function, check, media=around.media)
     parts: Json = [rests_on, wrapped.name, loaded.code.digest, output_identity(stage.output, corpus)]
     ready = _Readying(stage, around.folder)
