@@ -92,8 +92,9 @@ def test_bytes_in_parquet_become_files_under_their_digest_and_paths_stay_paths(t
         "('b', 'one.png'::blob, {'bytes': null, 'path': 'one.png'}), ('c', null, null)) as rows(id, photo, page)",
         params={"content": content},
     )
+    assert relation is not None
     relation.write_parquet(str(tmp_path / "records.parquet"))
-    kinds = dict.fromkeys(("photo", "page"), FieldKind.IMAGE)
+    kinds: dict[str, FieldKind] = {"photo": FieldKind.IMAGE, "page": FieldKind.IMAGE}
     rows = RecordsSource(paths=(str(tmp_path / "records.parquet"),), kinds=kinds, media=str(tmp_path))
     records = read_records(rows)
     made = media_of(records[0].fields["photo"])
@@ -111,9 +112,11 @@ def test_bytes_in_parquet_that_are_no_picture_are_told_by_row_and_a_link_is_not_
     home, outside = tmp_path / "home", tmp_path / "outside"
     home.mkdir()
     outside.mkdir()
-    duckdb.sql(
+    relation = duckdb.sql(
         "select * from (values ('a', '\\xFF\\x00no picture'::blob), ('b', ''::blob)) as rows(id, photo)"
-    ).write_parquet(str(home / "records.parquet"))
+    )
+    assert relation is not None
+    relation.write_parquet(str(home / "records.parquet"))
     rows = RecordsSource(paths=(str(home / "records.parquet"),), kinds={"photo": FieldKind.IMAGE}, media=str(home))
     with pytest.raises(InputError, match=r"records\.parquet:1: The field 'photo': .* is no picture that can be read"):
         read_records(rows)

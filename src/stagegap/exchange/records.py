@@ -174,7 +174,7 @@ def _files(source: RecordsSource) -> dict[str, Callable[[object], object]]:
     """What makes paths of the cells of a Parquet file that hold files themselves, by field."""
 
     def path(name: str, kind: FieldKind, cell: object) -> object:
-        parts = cast("Mapping[str, object]", cell) if isinstance(cell, dict) else {}
+        parts: Mapping[str, object] = cast("Mapping[str, object]", cell) if isinstance(cell, Mapping) else {}
         if set(parts) == {"bytes", "path"}:  # as Hugging Face's datasets write a file
             cell = parts["path"] if parts["bytes"] is None else parts["bytes"]
         if not isinstance(cell, bytes) or _is_text(cell):
