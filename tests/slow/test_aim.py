@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ from oracles.sameness import ROOT, needs
 from planted import CHAIN, DIAMOND, Luck, Planted
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.aim import LEVEL, WORTH_A_CHANGE, AimRow, aim_rows, error_of, no_more, part_of, ranked
+from stagegap.model.estimate import Estimate
 from stagegap.model.run import SYSTEM
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.paired import shift_interval
@@ -85,15 +87,22 @@ class Walk:
     """Stop was called while gain x chance was truly worth a change somewhere."""
 
 
+@cache
+def gain_of(up: int, down: int, n: int) -> Estimate:
+    """The gain where so many of n records rise and fall; the same few numbers come again and again."""
+    moved = np.repeat([1.0, -1.0, 0.0], [up, down, n - up - down])
+    return shift_interval(moved, Clusters(codes=np.arange(n), count=n), level=LEVEL)
+
+
 def rows(now: Planted, luck: Luck, changes: Mapping[str, Sequence[tuple[float, float]]]) -> tuple[AimRow, ...]:
     n = len(luck[now.names[0]])
     cascade, end = now.cascade(), now.names[-1]
-    units = Clusters(codes=np.arange(n), count=n)
 
     def row(stage: str) -> AimRow:
         before = tuple(cascade.ancestors(stage))
         gained = now.right(luck, (*before, stage))[end].astype(np.float64) - now.right(luck, before)[end]
-        of = AimRow(stage=stage, gain=shift_interval(gained, units, level=LEVEL), tried=0, rose=0)
+        gain = gain_of(int((gained > 0).sum()), int((gained < 0).sum()), n)
+        of = AimRow(stage=stage, gain=gain, tried=0, rose=0)
         for change, error in changes[stage]:
             of = of.after(change, error)
         return of

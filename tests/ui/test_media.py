@@ -52,8 +52,8 @@ def test_picture_is_drawn_once_and_the_oldest_are_forgotten(tmp_path: Path, monk
 
 
 def test_card_and_list_open_no_file_however_many_and_large_they_are(tmp_path: Path) -> None:
-    folder = project(tmp_path)
-    with Workspace.open(folder) as workspace:
+    folder = project(tmp_path / "pipelines" / "receipts")
+    with Workspace.open(tmp_path) as workspace:
         workspace.runs.new(folder / "cascade.yaml")
         queue = workspace.labels.queue("receipts", "size", "random")
         shutil.rmtree(folder / "data" / "scans")

@@ -33,7 +33,7 @@ LEVEL = 0.95
 WORTH_A_CHANGE = 0.01
 """Gain x chance below which another change is not worth its calls; a share of the outcome."""
 MOST_FEEDBACK = 20
-STUCK_AT = 100
+STUCK_AT = 300
 """Odds that none of the last changes of a stage helped, from which on it waits for others."""
 PRIOR = (1.0, 0.25)
 """Beta prior of the chance that a change helps: hopeful, and given up soon. Chosen by simulation (`tests/slow`)."""
