@@ -105,7 +105,7 @@ def test_no_answer_of_the_app_holds_the_value_of_a_secret_variable_that_its_stor
         socket.on("framereceived", lambda data: received.append(data if isinstance(data, bytes) else data.encode()))
 
     page.on("websocket", listen)
-    page.on("response", responses.append)
+    page.on("response", lambda response: responses.append(response))  # noqa: PLW0108  # it sets an attribute of it
     for address in OPENED:
         page.goto(f"{server.url}/{address}")
         expect(page.get_by_role("heading", level=1).first).to_be_visible()

@@ -96,7 +96,7 @@ def test_a_run_that_is_under_way_is_not_taken_for_killed(tmp_path: Path, server:
         first.wait()
         [left] = opened.runs.of("killed")
         assert (left.status, left.is_gone) == (RunStatus.STOPPED, True)
-        assert f"{KILLED} while it was at 'draft' (r0 to r1)." in left.error
+        assert left.error == f"{KILLED} while it was at 'draft' (r0 to r1)."
         [ended] = opened.store.end_killed("killed", now=5.0)
         assert ended == replace(left, finished_at=5.0)
         assert opened.runs.of("killed") == [ended]
@@ -149,7 +149,7 @@ def test_a_run_that_code_in_c_ends_is_told_by_stage_and_records_and_the_next_goe
         [run] = opened.runs.of("killed")
         assert f"{KILLED} while it was at " in run.error
         assert "'words' (r8 to r11)" in run.error
-        assert "`stagegap run --engine processes:2`" in run.error
+        assert "If code of 'words' ended it: `stagegap run --engine processes:2` loses one record" in run.error
         [row] = opened.past("killed").history().rows
         assert row.status == "stopped"
         assert run.ending in opened.past("killed").history().notes

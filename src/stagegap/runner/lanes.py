@@ -66,7 +66,7 @@ async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surr
             try:
                 records = [work.open[call.key][0].record.id for call in (batch[0], batch[-1])]
                 async with around.pools.hold(stage.resources):
-                    with around.announce(stage.name, records):
+                    with around.announce(stage.name, records, True):
                         pairs = await loop.run_in_executor(threads, _answered, code, known, work, batch, around.clock)
             except RunStopped as reason:
                 around.stop(str(reason))
@@ -180,7 +180,8 @@ class AsyncLane:
         try:
             async with self._around.pools.hold(self._stage.resources):
                 start = self._around.clock()
-                with self._around.announce(self._stage.name, [self._in_flight[call.key][0].record.id]):
+                record = self._in_flight[call.key][0].record.id
+                with self._around.announce(self._stage.name, [record], False):
                     reply = await self._code.answer(call.inputs)
                 each_ms = round((self._around.clock() - start) * 1000, 4)
             cost = reply.cost or 0.0

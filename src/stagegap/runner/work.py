@@ -79,11 +79,11 @@ class Carrier(Protocol):
         ...
 
 
-Announce: TypeAlias = Callable[[str, Sequence[str]], AbstractContextManager[None]]
-"""Takes a stage and records that it is asked for as long as the context lasts."""
+Announce: TypeAlias = Callable[[str, Sequence[str], bool], AbstractContextManager[None]]
+"""Takes a stage, records that it is asked for as long as the context lasts, and whether an engine could ask it."""
 
 
-def _nobody_told(_stage: str, _records: Sequence[str], /) -> AbstractContextManager[None]:
+def _nobody_told(_stage: str, _records: Sequence[str], _could_travel: bool, /) -> AbstractContextManager[None]:
     return nullcontext()
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # The rows of a query have the types of its columns, which only the caller knows.
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import duckdb
 
@@ -134,11 +134,11 @@ class Locks:
                 return True
         return False
 
-    def last_asked(self, run: str) -> list[tuple[str, str, str]]:
-        """Stages that were answering when the process of a run died: name, records from and to; empty where unknown."""
-        with suppress(OSError, ValueError):
+    def last_asked(self, run: str) -> list[Asked]:
+        """Stages that were answering when the process of a run died; empty where unknown."""
+        with suppress(OSError, ValueError, TypeError):
             lines = self._lease(run).read_bytes().partition(b"\0")[0].splitlines()
-            return [(stage, first, last) for stage, first, last in map(json.loads, lines)]
+            return [Asked(*line) for line in map(json.loads, lines)]
         return []
 
     def _lease(self, run: str) -> Path:
@@ -154,6 +154,21 @@ class Locks:
             yield
 
 
+class Asked(NamedTuple):
+    """A stage and the records that it was asked for."""
+
+    stage: str
+    first: str
+    last: str
+    could_travel: bool
+    """Whether the workers of an engine could answer it."""
+
+    @property
+    def records(self) -> str:
+        """The records in words: `r1`, or `r1 to r9`."""
+        return self.first if self.first == self.last else f"{self.first} to {self.last}"
+
+
 class Lease:
     """The right to be the only process that works on a run.
 
@@ -162,7 +177,7 @@ class Lease:
     """
 
     def __init__(self, file: int) -> None:
-        self._asked: dict[str, dict[object, tuple[str, str]]] = {}
+        self._asked: dict[tuple[str, bool], dict[object, tuple[str, str]]] = {}
         self._page: mmap.mmap | None = None
         # Without room on the disk nothing is said; pages that have none would end the process as soon as they are used.
         with suppress(OSError):
@@ -170,9 +185,9 @@ class Lease:
             self._page = mmap.mmap(file, PAGE)
 
     @contextmanager
-    def asking(self, stage: str, records: Sequence[str]) -> Generator[None]:
+    def asking(self, stage: str, records: Sequence[str], could_travel: bool, /) -> Generator[None]:
         """Say that these records are asked at a stage, as long as the context lasts."""
-        at_stage, key = self._asked.setdefault(stage, {}), object()
+        at_stage, key = self._asked.setdefault((stage, could_travel), {}), object()
         at_stage[key] = records[0][:MOST_OF_AN_ID], records[-1][:MOST_OF_AN_ID]
         self._write()
         try:
@@ -184,8 +199,8 @@ class Lease:
     def _write(self) -> None:
         if self._page is not None:
             places = [
-                [stage, next(iter(calls.values()))[0], next(reversed(calls.values()))[1]]
-                for stage, calls in self._asked.items()
+                Asked(stage, next(iter(calls.values()))[0], next(reversed(calls.values()))[1], could_travel)
+                for (stage, could_travel), calls in self._asked.items()
                 if calls
             ]
             body = "\n".join(map(json.dumps, places)).encode()[: PAGE - 1] + b"\0"

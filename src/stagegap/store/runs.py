@@ -39,9 +39,11 @@ def current(file: Attachment, cascade: str | None) -> list[Run]:
 
 def _gone(run: Run, file: Attachment) -> Run:
     places = file.locks.last_asked(run.id)
-    at = [f"{stage!r} ({first}{f' to {last}' if last != first else ''})" for stage, first, last in places]
+    at = [f"{place.stage!r} ({place.records})" for place in places]
     where = f" while it was at {listed(at)}" if at else ""
-    hint = " If code there ends it, `stagegap run --engine processes:2` loses one record instead." if at else ""
+    local = [repr(place.stage) for place in places if place.could_travel]
+    hint = f" If code of {listed(local)} ended it: `stagegap run --engine processes:2` loses one record instead."
+    hint = hint if local else ""
     return replace(run, status=RunStatus.STOPPED, error=f"{KILLED}{where}.{hint}")
 
 
