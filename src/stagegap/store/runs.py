@@ -42,9 +42,10 @@ def _gone(run: Run, file: Attachment) -> Run:
     at = [f"{place.stage!r} ({place.records})" for place in places]
     where = f" while it was at {listed(at)}" if at else ""
     local = [repr(place.stage) for place in places if place.could_travel]
-    hint = f" If code of {listed(local)} ended it: `stagegap run --engine processes:2` loses one record instead."
-    hint = hint if local else ""
-    return replace(run, status=RunStatus.STOPPED, error=f"{KILLED}{where}.{hint}")
+    error = f"{KILLED}{where}."
+    if local:
+        error += f" If code of {listed(local)} ended it: `stagegap run --engine processes:2` loses one record instead."
+    return replace(run, status=RunStatus.STOPPED, error=error)
 
 
 def intern(session: Session, table: str, name: str) -> int:
