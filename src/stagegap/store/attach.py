@@ -427,6 +427,7 @@ def _instance(folder: Path) -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
         }
     )
-    # In `python -c` DuckDB would draw a bar on standard output. (Without the bar itself, notebooks need ipywidgets.)
-    instance.execute("set enable_progress_bar_print = false")
+    # In `python -c` DuckDB would draw a bar on standard output. A notebook without ipywidgets has none to turn off.
+    with suppress(duckdb.InvalidInputException):
+        instance.execute("set enable_progress_bar_print = false")
     return instance
