@@ -174,13 +174,15 @@ def _files(source: RecordsSource) -> dict[str, Callable[[object], object]]:
     """What makes paths of the cells of a Parquet file that hold files themselves, by field."""
 
     def path(name: str, kind: FieldKind, cell: object) -> object:
-        parts: Mapping[str, object] = cast("Mapping[str, object]", cell) if isinstance(cell, Mapping) else {}
-        if set(parts) == {"bytes", "path"}:  # as Hugging Face's datasets write a file
-            cell = parts["path"] if parts["bytes"] is None else parts["bytes"]
-        if not isinstance(cell, bytes) or _is_text(cell):
-            return cell
+        content = cell
+        if isinstance(cell, Mapping):
+            parts = cast("Mapping[str, object]", cell)
+            if set(parts) == {"bytes", "path"}:  # as Hugging Face's datasets write a file
+                content = parts["path"] if parts["bytes"] is None else parts["bytes"]
+        if not isinstance(content, bytes) or _is_text(content):
+            return content
         try:
-            return write_media(Path(source.media), cell, kind)
+            return write_media(Path(source.media), content, kind)
         except MediaError as error:
             raise MediaError(f"The field {name!r}: {error}") from None
 
