@@ -19,6 +19,8 @@ from stagegap.exchange.spans.files import import_traces
 from stagegap.exchange.spans.values import CHUNK, values_of
 from stagegap.spec import load
 
+FEEDBACK = Path(__file__).parent / "written" / "langsmith-0.15-feedback.jsonl"
+
 
 def _archive(**files: str) -> bytes:
     packed = io.BytesIO()
@@ -169,6 +171,7 @@ def test_durations_that_cannot_be_read_are_counted(tmp_path: Path, entry: dict[s
         (b"[1, 2]", "no JSON object that can be read"),
         (b'{"resourceLogs": []}', "begins with 'resourceLogs'"),
         (b'{"resourceSpans": []}', "no trace can be read"),
+        (FEEDBACK.read_bytes(), "It holds what was said of [0-9]+: name the file of the traces, too"),
     ],
 )
 def test_file_without_a_trace_says_so_in_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -377,6 +380,17 @@ def test_mixed_formats_and_other_ways_to_write_one_lose_no_trace(
     assert (set(imported.formats), imported.traces) == (set(formats), records)
     assert {part.reason: part.count for part in imported.unmapped} == left
     assert all(stage.attempts for stage in imported.stages)
+
+
+@pytest.mark.parametrize("status", [{"code": 2}, "ERROR", "STATUS_CODE_ERROR", 2])
+@pytest.mark.parametrize("is_text", [True, False])
+def test_what_went_wrong_is_read_however_status_and_events_are_written(
+    tmp_path: Path, status: object, is_text: bool
+) -> None:
+    events = [{"name": "exception", "attributes": {"exception.message": "no desk"}}]
+    span = {**_NAMED, "status": status, "events": json.dumps(events) if is_text else events}
+    imported = import_traces([write(tmp_path / "a.json", resource([span]))], tmp_path, name="x")
+    assert [row["error"] for row in rows(tmp_path / f"data/x/{imported.stages[0].name}.jsonl")] == ["no desk"]
 
 
 def test_objects_of_another_format_are_left_over_where_the_format_is_named(tmp_path: Path) -> None:

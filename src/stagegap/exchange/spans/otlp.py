@@ -180,7 +180,10 @@ def _items(span: Object, place: str, leftovers: Leftovers) -> Iterator[Item]:
         leftovers.add("A span without trace or span id.", f"{place}: {text(span.get('name'))!r}")
         return
     attributes = attributes_of(span.get("attributes"))
-    events = [{**event, "attributes": attributes_of(event.get("attributes"))} for event in objects(span.get("events"))]
+    events = [
+        {**event, "attributes": attributes_of(event.get("attributes"))}
+        for event in objects(unpacked(span.get("events")))
+    ]
     span_fields, fields = described(attributes, events)
     parent = _id(_either(span, "parentSpanId", "parent_span_id"))
     yield Span(
@@ -190,7 +193,7 @@ def _items(span: Object, place: str, leftovers: Leftovers) -> Iterator[Item]:
         name=text(span.get("name")) or "span",
         start=instant(_either(span, "startTimeUnixNano", "start_time_unix_nano")),
         end=instant(_either(span, "endTimeUnixNano", "end_time_unix_nano")),
-        error=error_of(inside(span.get("status")), events),
+        error=error_of(inside(span.get("status")) or {"code": span.get("status")}, events),
         fields=fields,
         **span_fields,
     )
