@@ -146,6 +146,18 @@ def test_confusion_has_counts_and_its_mistakes_lead_to_their_records() -> None:
     assert html.count("<button") == 1
 
 
+def test_of_thousands_of_values_those_with_the_most_mistakes_are_drawn_and_the_chosen_ones() -> None:
+    values = tuple(f"v{place}" for place in range(5_000))
+    right = {(value, value): ("1",) for value in values}
+    wrong = {(f"v{place}", f"v{place + 1}"): tuple("ab") for place in range(0, 80, 2)}
+    rare = {("v4000", "v4001"): ("c",)}
+    view = Confusion(stage="route", right=values, answered=values, records={**right, **wrong, **rare})
+    html = confusion_table(view, chosen="v4000 → v4001")
+    assert "The 40 values with the most mistakes, of 5,000." in html
+    assert html.count("<tr>") == 1 + 40 + 2
+    assert 'data-v="v4000 → v4001" aria-current="true"' in html
+
+
 def test_call_prompt_and_documents_are_drawn_as_text() -> None:
     documents = (Shown(id="P1", title="Tent <1>", text="For two."), Shown(id="P2", title="", text=""))
     marks = (Mark("same", "P1"), Mark("extra", "P2"), Mark("extra", "P3"))

@@ -12,7 +12,14 @@ from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import fleiss_kappa as oracle_fleiss
 
 from stagegap.stats import agreement
-from stagegap.stats.agreement import Scale, alpha_bootstrap, counts_of, krippendorff_alpha
+from stagegap.stats.agreement import (
+    Chance,
+    Scale,
+    agreement_beyond_chance,
+    alpha_bootstrap,
+    counts_of,
+    krippendorff_alpha,
+)
 from stagegap.stats.resample import expanded_tail
 from stats import textbook_agreement
 from stats.textbook_agreement import cohen_kappa, crossed, fleiss_kappa, gwet_ac1, raw_agreement
@@ -174,3 +181,14 @@ def test_alpha_of_all_resamples_at_once_is_alpha_of_each(scale: Literal["nominal
 def test_alpha_of_nothing_is_not_measured():
     found = alpha_bootstrap(np.full((2, 3), NAN), np.arange(3), scale="interval", rng=np.random.default_rng(1))
     assert (found.n, found.is_measured) == (0, False)
+
+
+@pytest.mark.parametrize("chance", get_args(Chance))
+def test_answers_that_are_the_same_or_not_need_no_weights(chance: Chance):
+    ratings = np.random.default_rng(4).integers(0, 6, (3, 40)).astype(np.float64)
+    ratings[0, :7] = NAN
+    plain, weighted = (
+        agreement_beyond_chance(ratings, chance=chance, weights=weights) for weights in (None, np.eye(6))
+    )
+    assert plain.value == weighted.value
+    assert plain.items.tolist() == weighted.items.tolist()

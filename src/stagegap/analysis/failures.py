@@ -307,9 +307,10 @@ def confusion(
         accepted = [NO_ANSWER if answer.value is None else str(answer.value) for answer in reference.accepted]
         records.setdefault((answered if answered in accepted else accepted[0], answered), []).append(record)
     order = [*stage.output.values, NO_ANSWER]
+    rights, answers = ({pair[side] for pair in records} for side in (0, 1))
     return Confusion(
         stage=stage.name,
-        right=tuple(value for value in order if any(right == value for right, _ in records)),
-        answered=tuple(value for value in order if any(answered == value for _, answered in records)),
+        right=tuple(value for value in order if value in rights),
+        answered=tuple(value for value in order if value in answers),
         records={pair: tuple(sorted(ids)) for pair, ids in records.items()},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -359,17 +360,33 @@ ARROW = " → "
 """Between what is right and what was answered, in the name of a cell."""
 
 
+MOST_VALUES = 40
+"""Values that are drawn by each other: a table of thousands by thousands is read by nobody and ends a browser."""
+
+
 def confusion_table(view: Confusion, *, chosen: str | None) -> str:
-    """What is right by what the system answered; a cell of mistakes leads to its records."""
-    heads = "".join(f'<th scope="col">{escape(answered)}</th>' for answered in view.answered)
+    """What is right by what the system answered; a cell of mistakes leads to its records.
+
+    Of many values those with the most mistakes, and those of the chosen cell.
+    """
+    mistakes = Counter(value for pair, ids in view.records.items() if pair[0] != pair[1] for value in pair for _ in ids)
+    values = {value for value, _ in mistakes.most_common(MOST_VALUES)} | set((chosen or "").split(ARROW))
+    is_large = max(len(view.right), len(view.answered)) > MOST_VALUES
+    rights, answers = (
+        [value for value in side if not is_large or value in values] for side in (view.right, view.answered)
+    )
+    every = len({*view.right, *view.answered})
+    note = f"<p>The {MOST_VALUES} values with the most mistakes, of {every:,}.</p>" if is_large else ""
+    heads = "".join(f'<th scope="col">{escape(answered)}</th>' for answered in answers)
     rows = "".join(
         f'<tr><th scope="row">{escape(right)}</th>'
-        + "".join(_confused(view, right, answered, chosen=chosen) for answered in view.answered)
+        + "".join(_confused(view, right, answered, chosen=chosen) for answered in answers)
         + "</tr>"
-        for right in view.right
+        for right in rights
     )
     return (
-        '<div class="bc"><div class="scroll wide" tabindex="0" role="region" aria-label="What is taken for what">'
+        note
+        + '<div class="bc"><div class="scroll wide" tabindex="0" role="region" aria-label="What is taken for what">'
         f'<table class="mx four"><caption class="sr">{escape(view.stage)}: right by answered</caption>'
         f"<thead><tr><td>right ↓ answered →</td>{heads}</tr></thead><tbody>{rows}</tbody></table></div></div>"
     )

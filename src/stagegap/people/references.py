@@ -177,27 +177,27 @@ def _listed(settled: Mapping[Place, Reference], record: Record, above: Keys, sou
 
 def of_their_type(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
     """Leave out answers that are not of their stage's type as it is now: made with another one, kept, not counted."""
-    outputs = {stage.name: stage.output for stage in cascade.stages}
+    outputs = {stage.name: (stage.output, frozenset(stage.output.values)) for stage in cascade.stages}
     return [
         label
         for label in labels
         if label.stage not in outputs
         or all(
-            _is_of(outputs[label.stage], answer.value) for answer in (label.answer, *label.also) if answer is not None
+            _is_of(*outputs[label.stage], answer.value) for answer in (label.answer, *label.also) if answer is not None
         )
     ]
 
 
-def _is_of(output: OutputType, value: Json) -> bool:
+def _is_of(output: OutputType, values: frozenset[str], value: Json) -> bool:
     """Say whether a value has the form of a type; ids of a corpus and the schema of an object are not looked at."""
     match output.kind:
         case _ if value is None:
             return True
         case Kind.LABEL:
-            return isinstance(value, str) and (not output.values or value in output.values)
+            return isinstance(value, str) and (not values or value in values)
         case Kind.LABELS:
             return isinstance(value, list | tuple) and (
-                not output.values or all(entry in output.values for entry in value)
+                not values or all(isinstance(entry, str) and entry in values for entry in value)
             )
         case Kind.RANKING | Kind.LIST | Kind.BOXES | Kind.SPANS | Kind.SEGMENTS:
             return isinstance(value, list | tuple)

@@ -102,7 +102,8 @@ def agreement_beyond_chance(
     n, raters = len(counts), counts.sum(axis=1)
     several = raters >= 2
     pairs = np.where(several, raters * (raters - 1), 1.0)
-    agreeing = np.where(several, (counts * (counts @ closely - 1)).sum(axis=1) / pairs, 0.0)
+    close = counts if weights is None else counts @ closely  # of thousands of answers the product takes minutes
+    agreeing = np.where(several, (counts * (close - 1)).sum(axis=1) / pairs, 0.0)
     observed = float(agreeing.sum()) / int(several.sum())
     shares = counts / raters[:, None]
     if chance == "conger":
