@@ -17,6 +17,7 @@ from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
 from stagegap.oddities.columns import forms_in_words
 from stagegap.store import Store
+from stagegap.store.screen_columns import SMALL, Shelf
 from store import material
 
 LABELLED = Stage(
@@ -283,3 +284,22 @@ def test_fields_of_records_that_only_one_run_has(store: Store) -> None:
 def test_unknown_run_is_named(store: Store) -> None:
     with pytest.raises(NotFound, match="no run with the id"), store.screening("9" * 32):
         pass
+
+
+def test_a_large_column_is_read_from_a_file_without_a_name_again_and_again(tmp_path: Path) -> None:
+    column = np.arange(SMALL, dtype=np.uint64)
+    shelf = Shelf(tmp_path)
+    put = shelf.put(column)
+    for _ in range(2):
+        assert (put == column).all()
+        shelf.release()
+    assert put is not column
+    assert shelf.put(put) is put
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_small_column_and_one_that_finds_no_place_on_the_disk_stay_in_memory(tmp_path: Path) -> None:
+    small, large = np.arange(4), np.arange(SMALL)
+    shelf = Shelf(tmp_path / "missing")
+    assert shelf.put(small) is small
+    assert shelf.put(large) is large

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -142,6 +142,7 @@ class Earlier:
 
     run: str
     stages: Mapping[str, StageColumns]
+    """Status, score, value, inputs, call and shape alone; nothing is known of the rest."""
     unchanged: frozenset[str]
     """Stages whose settings are the same in both runs."""
     shared: int
@@ -236,6 +237,8 @@ class RunColumns:
     rows: tuple[StageRow, ...] = ()
     """Of the scorecard: what people and swaps say of each stage."""
     seed: int = 0
+    release: Callable[[], None] = lambda: None
+    """Let go of the memory in which columns were looked at: they may be larger than memory should be."""
 
     @property
     def n(self) -> int:

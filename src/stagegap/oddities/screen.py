@@ -51,12 +51,13 @@ class Looked:
 
 def look(run: RunColumns, detectors: Sequence[Detector] = DETECTORS) -> list[Looked]:
     """Let every detector look at a run."""
-    return [
-        Looked(run=run, detector=detector, finding=finding)
-        for detector in detectors
-        for finding in detector.look(run)
-        if finding is not None
-    ]
+    looked: list[Looked] = []
+    for detector in detectors:
+        for finding in detector.look(run):
+            if finding is not None:
+                looked.append(Looked(run=run, detector=detector, finding=finding))
+            run.release()
+    return looked
 
 
 def screen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import mmap
@@ -232,6 +233,10 @@ STORAGE_VERSION = "v1.5.0"
 """Format that DuckDB 1.5 and 2.x both open."""
 
 
+MEMORY, SPARING = "512MB", "160MB"
+"""What DuckDB may keep, and what beside columns of numbers that take memory themselves."""
+
+
 class Session:
     """One unit of work on the attached file."""
 
@@ -255,6 +260,16 @@ class Session:
     def run(self, sql: str, *values: object) -> None:
         """Run the statement (or several) for what it does."""
         self.rows(sql, *values)
+
+    @contextmanager
+    def sparing(self) -> Generator[None]:
+        """Leave memory to what is read; what DuckDB can't hold goes to the disk."""
+        with contextlib.suppress(duckdb.OutOfMemoryException):  # another reader of this process needs more just now
+            self._cursor.execute(f"set global memory_limit = '{SPARING}'")
+        try:
+            yield
+        finally:
+            self.run(f"set global memory_limit = '{MEMORY}'")
 
     def _without_secrets(self, values: Sequence[object]) -> list[object] | None:
         """What goes into the file or is looked for in it, without the values of the environment's secrets."""
@@ -421,7 +436,7 @@ def _instance(folder: Path) -> duckdb.DuckDBPyConnection:
     instance = duckdb.connect(
         config={
             "threads": 2,
-            "memory_limit": "512MB",
+            "memory_limit": MEMORY,
             "temp_directory": str(folder / "tmp"),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import nan
 
 import numpy as np
 
@@ -17,20 +16,25 @@ from stagegap.store.attach import Session
 from stagegap.store.outputs import RecordBits, doubled
 from stagegap.store.runs import identify
 from stagegap.store.screen_columns import (
+    BLANK,
+    CALLED,
+    EARLIER,
+    FORMS,
+    READ,
+    SAID,
     Column,
     OtherRecords,
     PeopleTable,
+    Shelf,
+    alphabetical,
     field_codes,
-    floats,
     holding,
     path_of,
     placed,
     plain,
+    rows_of,
 )
 from stagegap.store.segments import MARK
-
-LONG = 40
-"""Characters from which a text is expected to end with a sentence's sign."""
 
 
 def answers_of(stage: Stage) -> tuple[str, ...]:
@@ -44,74 +48,13 @@ def answers_of(stage: Stage) -> tuple[str, ...]:
             return ()
 
 
-COLUMNS: dict[str, tuple[float, str]] = {
-    "status": (-1, "int64"), "value": (0, "uint64"), "call": (0, "uint64"), "confidence": (nan, "float64"),
-    "latency": (nan, "float64"), "cost": (nan, "float64"), "size": (nan, "float64"),
-    "cut": (nan, "float64"), "doubled": (nan, "float64"), "outside": (nan, "float64"),
-}  # fmt: skip
-_SAID = """case o.form when 'boolean' then if(o.number = 1, 'true', 'false') when 'number' then o.number::varchar
-    when 'integer' then o.number::varchar else coalesce(o.short, b.body) end"""
-_ENDS = r"""[.!?…。！？"''”»)\]}*`:;]\s*$"""
-_OPENING = r"^(sure|certainly|of course|here is|here are|here''s|okay|gerne|natürlich|bien sûr)\b"
-
-
-def rows_of(stage: Stage, *, again: bool, mended: bool) -> str:
-    """The statement that lays out the newest row of each record and repeat, its text hashed and looked at.
-
-    `again` says that some record may stand twice, `mended` that some answer was; what is not there costs nothing.
-    """
-    kind = stage.output.kind
-    is_text = kind in WRITTEN
-    values = ", ".join("'" + json_text.plain(value).replace("'", "''") + "'" for value in stage.output.values)
-    size = "length(said)::double" if is_text else "null::double"
-    cut = f"(not regexp_matches(said, '{_ENDS}'))::double" if is_text else "null::double"
-    doubled = (
-        "(len(list_distinct(from_json(said, '[\"VARCHAR\"]'))) < json_array_length(said))::double"
-        if kind is Kind.RANKING
-        else "null::double"
-    )
-    outside = f"(said not in ({values}))::double" if kind is Kind.LABEL and values else "null::double"
-    plain = "'as declared'"
-    if is_text:
-        plain = f"""case when said like '```%' then 'a code block'
-            when regexp_matches(lower(left(said, 24)), '{_OPENING}') then 'opening words'
-            when said like '{{%' or said like '[%' then 'JSON' when said like '<%' then 'markup'
-            when regexp_matches(left(said, 8), '^\\s*([-*•]|\\d+[.)])\\s') then 'a list' else 'plain text' end"""
-    elif kind is Kind.OBJECT:
-        plain = "left(json_structure(said)::varchar, 200)"
-    newest = "qualify row_number() over (partition by record, repeat order by seq desc) = 1" if again else ""
-    raw = (
-        "left join blob w on w.id = o.raw and o.status = 'repaired'"
-        if mended
-        else "cross join (select null::varchar as body) w"
-    )
-    return f"""create or replace temp table stage_row as
-    select position, repeat, status, said, if(ok and said is not null, greatest(hash(said), 1), 0)::ubigint as value,
-        call, confidence, latency, cost, if(ok, {size}, null) as size,
-        if(ok and length(said) > {LONG}, {cut}, null) as cut,
-        if(ok and said is not null, {doubled}, null) as doubled,
-        if(ok and said is not null, {outside}, null) as outside,
-        case when not ok or said is null then null when raw like '```%' then 'a code block around it'
-            when raw is not null then 'words around it' else {plain} end as shape
-    from (select s.position, o.repeat, enum_code(o.status) as status, o.status in ('ok', 'repaired') as ok,
-            {_SAID} as said, ltrim(w.body) as raw, (o.call_key::uhugeint >> 64)::ubigint as call, o.confidence,
-            if(o.cached, null, o.latency_ms) as latency, o.cost
-        from (select * from output
-              where run = ? and cell = (select id from cell where name = 'system')
-                and stage = (select id from stage where name = ? and cascade = ?)
-              {newest}) o
-            join screened s using (record) left join blob b on b.id = o.body
-                and not starts_with(b.body, '{MARK}')
-            {raw})"""
-
-
 def inputs_of(stage: Stage) -> str:
     """The query of the hash of everything that the stage reads of a record."""
     fields = [path_of(source.name) for source in stage.inputs.values() if source.origin == "record"]
     if not fields:
-        return "select position, 0::ubigint as given from screened_version limit 0"
+        return "select record, 0::ubigint as given from screened_version limit 0"
     parts = ", ".join(f"(fields -> {field})::varchar" for field in fields)
-    return f"select position, greatest(hash({parts}), 1)::ubigint as given from screened_version"
+    return f"select record, greatest(hash({parts}), 1)::ubigint as given from screened_version"
 
 
 def joined(stage: Stage) -> str:
@@ -149,17 +92,19 @@ class StageTable:
     """Position, answer and inputs of some texts."""
 
 
-_VERSION = """create or replace temp table screened_newest as
+_NEWEST = """create or replace temp table screened_newest as
 select s.position, v.record, max(v.version) as version
 from screened s join record_version v using (record) group by all;
 create or replace temp view screened_version as
 select n.position, v.* from screened_newest n join record_version v using (record, version)"""
-"""What records hold is read where it is needed, and not copied: texts may be long."""
+_ONLY = """create or replace temp view screened_version as
+select s.position, v.* from screened s join record_version v using (record)"""
+"""The same where no record came in two versions."""
 
 
 def _empty_columns(kind: Kind, measured: Sequence[bool]) -> list[str]:
     """Columns of a stage in which nothing can stand: what its type does not have, and what was not measured."""
-    of_type = {"size": WRITTEN, "cut": WRITTEN, "doubled": (Kind.RANKING,), "outside": (Kind.LABEL,)}
+    of_type = {"size": WRITTEN, "cut": WRITTEN, "doubled": (Kind.RANKING,)}
     is_known = zip(("confidence", "latency", "cost"), measured, strict=True)
     return [
         *(name for name, only in of_type.items() if kind not in only),
@@ -170,29 +115,42 @@ def _empty_columns(kind: Kind, measured: Sequence[bool]) -> list[str]:
 class RunReader:
     """Reads one run, and others on the records of that one."""
 
-    def __init__(self, session: Session, run: str, *, with_contents: bool = True) -> None:
+    def __init__(self, session: Session, run: str, *, shelf: Shelf, with_contents: bool = True) -> None:
         """Number the records of a run; `with_contents` is False for who asks for names and positions alone."""
         self._session = session
+        self.shelf = shelf
+        """Where large columns are put."""
         self._key, self._cascade = identify(session, run)
         session.run(
             f"""create or replace temp table screened as
             select record, row_number() over (order by record) - 1 as position
             from ({RecordBits.of(session).answered(self._key)})"""
         )
-        if with_contents:
-            session.run(_VERSION)
         self.n: int = session.rows("select count(*) from screened")[0][0]
         self._given: dict[str, Column] = {}
-        self._nothing: Column = np.full(self.n, np.nan)
-        self._nothing.flags.writeable = False  # one array stands for all columns in which nothing is known
+        self._before: int | None = None
+        self._nothing: Column = np.broadcast_to(np.nan, self.n)  # stands for all columns in which nothing is known
+        if with_contents:
+            # What records hold is read where it is needed, and not copied: texts may be long.
+            has_versions = session.rows("select coalesce(max(version) > min(version), false) from record_version")[0][0]
+            session.run(_NEWEST if has_versions else _ONLY)
+            self._bits = RecordBits.of(session)
+            self._place: Column = np.full(self._bits.high - self._bits.low + 1, -1, dtype=np.int32)
+            known = session.columns("select record, position from screened")
+            self._place[known["record"] - self._bits.low] = known["position"]
+
+    def _by_record(self, columns: dict[str, Column], name: str, blank: Column) -> Column:
+        """Put the values of records at their positions in `blank`; records that the run does not have are left out."""
+        at = self._place[columns["record"] - self._bits.low]
+        values, is_own = columns.pop(name), at >= 0
+        if not is_own.all():
+            at, values = at[is_own], values[is_own]
+        blank[at] = values
+        return blank
 
     def records(self) -> RecordsTable:
         """Read units, difficulty and slices."""
         session = self._session
-        columns = session.columns(
-            """select position, dense_rank() over (order by if(cluster = '', 'r' || record, 'c' || cluster)) - 1 as unit
-            from screened_version"""
-        )
         levels = tuple(
             row[0]
             for row in session.rows(
@@ -208,11 +166,25 @@ class RunReader:
             )
             difficulty[given["position"]] = given["level"]
         return RecordsTable(
-            unit=placed(columns["position"], columns["unit"], np.arange(self.n, 2 * self.n, dtype=np.int64)),
+            unit=self._units(),
             difficulty=difficulty,
             difficulties=levels,
             groups=self._groups() if levels else {},
         )
+
+    def _units(self) -> Column:
+        """The place of each record's cluster, or of its own number, in the order of their spellings."""
+        records, clustered = self._session.rows(
+            "select count(*), count(*) filter (cluster <> '') from screened_version"
+        )[0]
+        if records == self.n and not clustered:
+            return alphabetical(np.flatnonzero(self._place >= 0) + self._bits.low)
+        columns = self._session.columns(
+            """select position, dense_rank() over (order by if(cluster = '', 'r' || record, 'c' || cluster)) - 1 as unit
+            from screened_version"""
+        )
+        units = placed(columns["position"], columns["unit"], np.arange(self.n, 2 * self.n, dtype=np.int64))
+        return np.unique(units, return_inverse=True)[1].astype(np.int64, copy=False)
 
     def _groups(self) -> dict[str, Column]:
         rows = self._session.rows(
@@ -250,50 +222,54 @@ class RunReader:
         """Read one stage of this run, or of another on the records of this one."""
         session = self._session
         key = self._key if run is None else identify(session, run)[0]
-        where = (key, json_text.plain(stage.name), self._cascade)
-        of_stage = """run = ? and cell = (select id from cell where name = 'system')
-            and stage = (select id from stage where name = ? and cascade = ?)"""
-        repeated, mended, *measured = session.rows(
+        chosen = f"""run = {key} and cell = (select id from cell where name = 'system')
+            and stage = {self._number(stage)}"""
+        repeated, mended, with_texts, *measured = session.rows(
             f"""select coalesce(max(repeat) > 0, false), coalesce(bool_or(status = 'repaired'), false),
+                count(body) + count(raw) > 0,
                 count(confidence) > 0, count(latency_ms) filter (not cached) > 0, count(cost) > 0
-            from output where {of_stage}""",
-            *where,
+            from output where {chosen}"""
         )[0]
-        again = repeated or bool(doubled(session, of_stage, *where))
-        session.run(rows_of(stage, again=again, mended=mended), *where)
+        again = repeated or bool(doubled(session, chosen))
+        for statement in rows_of(stage, chosen, again=again, mended=mended, with_texts=with_texts):
+            session.run(statement)
         empty = _empty_columns(stage.output.kind, measured)
-        wanted = [name for name in COLUMNS if name not in empty]
-        first = session.columns(f"select position, {', '.join(wanted)} from stage_row where repeat = 0")
-        at = first["position"]
-        numbers = {
-            name: placed(at, first.pop(name), np.full(self.n, blank, dtype=np.dtype(kind)))
-            for name, (blank, kind) in COLUMNS.items()
-            if name in first
-        }
-        numbers |= dict.fromkeys([*empty, "unstable"], self._nothing)
-        shapes = self._shapes(numbers, stage)
+        numbers: dict[str, Column] = {}
+        for columns, of in ((CALLED, "stage_answer"), (READ, "stage_row")):
+            wanted = [name for name in columns if name not in empty and (run is None or name in EARLIER)]
+            # A text is looked at once; what needs none is read column by column, which takes less memory.
+            for names in [wanted] if of == "stage_row" and with_texts else [[name] for name in wanted]:
+                read = self._numbers({name: columns[name] for name in names}, of)
+                numbers |= {name: self.shelf.put(read.pop(name)) for name in names}
+                self.shelf.release()
+        numbers |= {name: self._nothing for name in (*CALLED, *READ, "outside", "unstable") if name not in numbers}
+        shapes = self._shapes(numbers, stage, mended=mended)
         if again:
-            repeated = session.columns(
-                """select position, (count(distinct value) > 1)::double as unstable from stage_row where value <> 0
-                group by position having count(*) > 1"""
+            repeats = session.columns(
+                """select record, (count(distinct value) > 1)::double as unstable from
+                    (select record, if(ok and said is not null, greatest(hash(said), 1), 0) as value from stage_row)
+                where value <> 0 group by record having count(*) > 1"""
             )
-            numbers["unstable"] = floats(repeated["position"], repeated["unstable"], n=self.n)
+            numbers["unstable"] = self._by_record(repeats, "unstable", np.full(self.n, np.nan))
         scores = session.columns(
-            """select s.position, v.value as score from score v join screened s using (record)
-            where v.run = ? and v.cell = (select id from cell where name = 'system')
-                and v.stage = (select id from stage where name = ? and cascade = ?)
-                and v.metric in (select id from metric where name = ?)""",
-            key, json_text.plain(stage.name), self._cascade, json_text.plain(stage.metrics[0]),
-        )  # fmt: skip
-        numbers["score"] = floats(scores["position"], scores["score"], n=self.n)
-        numbers["answer"] = self._coded(stage, "select position, said from stage_row where repeat = 0 and value <> 0")
+            f"""select record, value as score from score where {chosen}
+                and metric in (select id from metric where name = ?)""",
+            json_text.plain(stage.metrics[0]),
+        )
+        numbers["score"] = self._nothing
+        if len(scores["record"]):
+            numbers["score"] = self._by_record(scores, "score", np.full(self.n, np.nan))
+        numbers["answer"] = self._codes(stage, numbers["value"])
+        if stage.output.kind is Kind.LABEL and stage.output.values and run is None:
+            is_outside = (numbers["answer"] < 0).astype(np.float64)
+            numbers["outside"] = np.where(numbers["value"] == 0, np.nan, is_outside)
         numbers["given"] = self._read_of_record(inputs_of(stage))
         texts: list[tuple[int, str, str]] = []
         if with_texts and stage.output.kind in WRITTEN:
             texts = session.rows(
                 f"""select o.position, o.said, {joined(stage)}
-                from (select position, said from stage_row where repeat = 0 and value <> 0
-                      order by hash(position) limit {LANGUAGES}) o
+                from (select position, said from stage_row join screened using (record)
+                      where repeat = 0 and ok and said is not null order by hash(position) limit {LANGUAGES}) o
                     join screened_version v using (position) order by hash(o.position)"""
             )
         return StageTable(numbers=numbers, shapes=shapes, texts=tuple(texts))
@@ -302,26 +278,70 @@ class RunReader:
         """The hash of what a stage reads of each record, looked up once for all stages and runs that read the same."""
         if query not in self._given:
             given = self._session.columns(query)
-            self._given[query] = placed(given["position"], given["given"], np.zeros(self.n, dtype=np.uint64))
+            self._given[query] = self.shelf.put(self._by_record(given, "given", np.zeros(self.n, dtype=np.uint64)))
         return self._given[query]
 
-    def _shapes(self, numbers: dict[str, Column], stage: Stage) -> tuple[str, ...]:
-        session = self._session
-        counted = session.rows(
-            f"""select shape from stage_row where repeat = 0 and shape is not null
-            group by shape order by count(*) desc, shape limit {SHAPES}"""
+    def _number(self, stage: Stage) -> int:
+        """The number of a stage in the tables, -1 for one that they don't have."""
+        rows = self._session.rows(
+            "select id from stage where name = ? and cascade = ?", json_text.plain(stage.name), self._cascade
         )
-        shapes = tuple(row[0] for row in counted)
-        codes = session.columns(
-            """select position, coalesce(list_position(?::varchar[], shape), len(?::varchar[])) - 1 as shape
+        return rows[0][0] if rows else -1
+
+    def _numbers(self, columns: Mapping[str, tuple[str, str]], table: str) -> dict[str, Column]:
+        """Columns of the first answers, at the positions of their records."""
+        blanks = {name: f"{BLANK[kind]}::{kind}" for name, (kind, _) in columns.items()}
+        asked = ", ".join(
+            f"coalesce({sql}, {blanks[name]})::{columns[name][0]} as {name}" for name, (_, sql) in columns.items()
+        )
+        values = self._session.columns(f"select record, {asked} from {table} where repeat = 0")
+        return {
+            name: self._by_record(
+                values, name, np.full(self.n, float(BLANK[columns[name][0]].strip("'")), dtype=values[name].dtype)
+            )
+            for name in columns
+        }
+
+    def _codes(self, stage: Stage, value: Column) -> Column:
+        """The place of each answer among the stage's values, -1 for another or none; of labels and booleans only."""
+        answers = answers_of(stage)
+        if not answers:
+            return np.broadcast_to(np.int32(-1), self.n)
+        hashes = self._session.columns("select hash(unnest(?::varchar[])) as value", list(answers))["value"]
+        order = np.argsort(hashes).astype(np.int32)
+        at = np.minimum(np.searchsorted(hashes[order], value), len(answers) - 1)
+        codes = order[at]
+        codes[hashes[codes] != value] = -1
+        return codes
+
+    def _shapes(self, numbers: dict[str, Column], stage: Stage, *, mended: bool) -> tuple[str, ...]:
+        session = self._session
+        if stage.output.kind not in (*WRITTEN, Kind.OBJECT) and not mended:
+            has_value = numbers["value"] != 0
+            numbers["shape"] = np.where(has_value, 0, -1).astype(np.int8)
+            return ("as declared",) if has_value.any() else ()
+        shapes: tuple[str, ...] = FORMS
+        if stage.output.kind is Kind.OBJECT:
+            common = session.rows(
+                f"""select shape from stage_row semi join screened using (record)
+                where repeat = 0 and shape is not null
+                group by shape order by count(*) desc, shape limit {SHAPES}"""
+            )
+            shapes = tuple(row[0] for row in common)
+        columns = session.columns(
+            """select record, (coalesce(list_position(?::varchar[], shape), len(?::varchar[])) - 1)::tinyint as shape
             from stage_row where repeat = 0 and shape is not null""",
             list(shapes), list(shapes),
         )  # fmt: skip
-        placed_codes = placed(codes["position"], codes["shape"], np.full(self.n, -1, dtype=np.int64))
+        codes = self._by_record(columns, "shape", np.full(self.n, -1, dtype=np.int8))
         if stage.output.kind is Kind.OBJECT:
             shapes, places = forms_in_words(shapes, stage.output.schema or "")
-            placed_codes = np.array([*places, -1], dtype=np.int64)[placed_codes]
-        numbers["shape"] = placed_codes
+        else:
+            counts = np.bincount(codes[codes >= 0], minlength=len(FORMS)).tolist()
+            order = sorted((code for code in range(len(FORMS)) if counts[code]), key=lambda c: (-counts[c], FORMS[c]))
+            shapes = tuple(FORMS[code] for code in order)
+            places = tuple(order.index(code) if code in order else -1 for code in range(len(FORMS)))
+        numbers["shape"] = np.array([*places, -1], dtype=np.int8)[codes]
         return shapes
 
     def labels(self, references: Iterable[Reference]) -> None:
@@ -339,27 +359,30 @@ class RunReader:
 
     def flagged(self, stage: Stage) -> Column:
         """1 where somebody flagged the record as odd or two people skipped it, 0 where people looked at it."""
-        return screen_columns.flagged(self._session, stage, self._cascade, n=self.n)
+        return self.shelf.put(screen_columns.flagged(self._session, stage, self._cascade, n=self.n))
 
     def reference(self, stage: Stage) -> Column:
         """The answer that is held to be right, the first of several: its place among the stage's values, or -1."""
-        return self._coded(
-            stage,
-            """select position, value ->> '$' as said from screened_reference
-            where stage = (select id from stage where name = ? and cascade = ?) and place = 0 and value <> 'null'""",
-            json_text.plain(stage.name),
-            self._cascade,
+        codes = {answer: place for place, answer in enumerate(answers_of(stage))}
+        if not codes:
+            return np.broadcast_to(np.int32(-1), self.n)
+        rows = self._session.rows(
+            """select position, value ->> '$' from screened_reference
+            where stage = ? and place = 0 and value <> 'null'""",
+            self._number(stage),
         )
+        column = np.full(self.n, -1, dtype=np.int32)
+        column[[row[0] for row in rows]] = [codes.get(row[1], -1) for row in rows]
+        return self.shelf.put(column)
 
     def field_sizes(self, names: Sequence[str], *, against: str) -> tuple[dict[str, Column], dict[str, Column]]:
         """Characters by field of the records that only this run has, and of those that only `against` has.
 
         Under `unit` stands the code of the unit of independence, the same in both.
         """
-        before = identify(self._session, against)[0]
+        self._lay_out_before(against)
         self._session.run(
-            f"""create or replace temp table screened_before as {RecordBits.of(self._session).answered(before)};
-            create or replace temp table lone as
+            """create or replace temp table lone as
             select v.*, o.now, dense_rank() over (order by if(v.cluster = '', 'r' || v.record, 'c' || v.cluster)) - 1
                 as unit from
                 (select record, true as now from screened anti join screened_before using (record)
@@ -394,7 +417,7 @@ class RunReader:
 
     def holding(self, stage: Stage, fields: Sequence[str]) -> Column:
         """1 where a reference of the stage stands word for word in these fields."""
-        return holding(self._session, stage.name, self._cascade, fields, n=self.n)
+        return self.shelf.put(holding(self._session, stage.name, self._cascade, fields, n=self.n))
 
     def field_codes(self, fields: Sequence[str]) -> dict[str, Column]:
         """A code for each value of fields whose values come again."""
@@ -409,10 +432,15 @@ class RunReader:
 
     def shared(self, run: str) -> int:
         """Count the records that another run has too."""
-        return self._session.rows(
-            f"""select count(*) from screened semi join
-            ({RecordBits.of(self._session).answered(identify(self._session, run)[0])}) using (record)"""
-        )[0][0]
+        self._lay_out_before(run)
+        return self._session.rows("select count(*) from screened semi join screened_before using (record)")[0][0]
+
+    def _lay_out_before(self, run: str) -> None:
+        """The records of another run as `screened_before`."""
+        key = identify(self._session, run)[0]
+        if key != self._before:
+            self._session.run(f"create or replace temp table screened_before as {self._bits.answered(key)}")
+            self._before = key
 
     def marks(self, stage: str, *, run: str | None = None) -> dict[str, Column]:
         """Every repeat of what a stage of this run said, or of another on the records of this one, as numbers.
@@ -428,8 +456,8 @@ class RunReader:
                 case when o.status in ('ok', 'repaired') then 1
                     when o.status in {failed} or (o.status = 'blocked' and o.because in {failed}) then 0
                     else -1 end as ended,
-                if(starts_with(b.body, '{MARK}'), null, length({_SAID}))::double as size,
-                greatest(hash({_SAID}), 1)::ubigint as value,
+                if(starts_with(b.body, '{MARK}'), null, length({SAID}))::double as size,
+                greatest(hash({SAID}), 1)::ubigint as value,
                 (o.call_key::uhugeint >> 64)::ubigint as call
             from (select * from output where run = ? and cell = (select id from cell where name = 'system')
                     and stage = (select id from stage where name = ? and cascade = ?)
@@ -439,16 +467,3 @@ class RunReader:
             json_text.plain(stage),
             self._cascade,
         )
-
-    def _coded(self, stage: Stage, sql: str, *values: object) -> Column:
-        """The place of `said` among the stage's values; of labels and booleans only."""
-        blank = np.full(self.n, -1, dtype=np.int64)
-        answers = answers_of(stage)
-        if not answers:
-            return blank
-        columns = self._session.columns(
-            f"select position, coalesce(list_position(?::varchar[], said), 0) - 1 as code from ({sql})",
-            list(answers),
-            *values,
-        )
-        return placed(columns["position"], columns["code"], blank)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import mmap
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 # The arrays have the types of the columns, which each query names.
 from typing import Any
@@ -12,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.answer import SWAP_QUEUE, Reference
-from stagegap.model.cascade import Stage
+from stagegap.model.cascade import WRITTEN, Kind, Stage
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
+from stagegap.store.segments import MARK
 
 SCORED, OTHERS = 1_500, 5_000
 """Texts of the run and of the other splits that are compared for near-copies, chosen by the hash of their record."""
@@ -173,6 +177,37 @@ def floats(at: Column, values: Column, *, n: int) -> Column:
     return placed(at, values, np.full(n, np.nan))
 
 
+SMALL = 1 << 20
+"""Bytes up to which a column stays in memory."""
+
+
+class Shelf:
+    """Large columns in files without a name, beside the store: they are read where they are looked at."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pages: list[mmap.mmap] = []
+
+    def put(self, column: Column) -> Column:
+        """The same column, for reading only: in memory where it is small or one value, or the disk full."""
+        if column.nbytes <= SMALL or not column.flags.writeable:
+            return column
+        try:
+            with tempfile.TemporaryFile(dir=self._folder) as file:
+                file.write(column.data)
+                file.flush()
+                pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError:
+            return column
+        self._pages.append(pages)
+        return np.frombuffer(pages, dtype=column.dtype)
+
+    def release(self) -> None:
+        """Let go of the memory in which the columns were read."""
+        for pages in self._pages:
+            pages.madvise(mmap.MADV_DONTNEED)
+
+
 AN_HOUR = 3600
 _OWN = f"coalesce(task, 'produce') = 'produce' and not starts_with(coalesce(queue, ''), '{SWAP_QUEUE}')"
 """What a person answered to the question as it stands: no judgement of answers, no answer in another's place."""
@@ -307,3 +342,98 @@ def flagged(session: Session, stage: Stage, cascade: int, *, n: int) -> Column:
             *where,
         )
     return floats(columns["position"], columns["flagged"], n=n)
+
+
+LONG = 40
+"""Characters from which a text is expected to end with a sentence's sign."""
+
+
+CALLED = {
+    "status": ("tinyint", "enum_code(status)"),
+    "call": ("ubigint", "(call_key::uhugeint >> 64)"),
+    "confidence": ("double", "confidence"),
+    "latency": ("double", "if(cached, null, latency_ms)"),
+    "cost": ("double", "cost"),
+}
+"""What stands beside an answer: type and expression over `stage_answer`."""
+READ = {
+    "value": ("ubigint", "if(ok and said is not null, greatest(hash(said), 1), 0)"),
+    "size": ("double", "if(ok, length(said), null)"),
+    "cut": ("double", "cut"),
+    "doubled": ("double", "doubled"),
+}
+"""What the answer's text says: type and expression over `stage_row`."""
+BLANK = {"tinyint": "-1", "ubigint": "0", "double": "'nan'"}
+FORMS = (
+    "as declared", "a code block around it", "words around it", "a code block", "opening words", "JSON", "markup",
+    "a list", "plain text",
+)  # fmt: skip
+"""The forms of an answer that is no object."""
+EARLIER = ("status", "call", "value")
+"""What is read of another run than the one that is screened, besides scores and shapes."""
+SAID = """case o.form when 'boolean' then if(o.number = 1, 'true', 'false') when 'number' then o.number::varchar
+    when 'integer' then o.number::varchar else coalesce(o.short, b.body) end"""
+_ENDS = r"""[.!?…。！？"''”»)\]}*`:;]\s*$"""
+_OPENING = r"^(sure|certainly|of course|here is|here are|here''s|okay|gerne|natürlich|bien sûr)\b"
+
+
+def rows_of(stage: Stage, chosen: str, *, again: bool, mended: bool, with_texts: bool) -> Iterator[str]:
+    """The statements that name the newest row of each record and repeat: `stage_answer`, and `stage_row` with its text.
+
+    Both are views, so that each question reads and works out what it asks for, and nothing is copied. `again` says that
+    some record may stand twice, `mended` that some answer was, `with_texts` that some text stands in a table of its
+    own; what is not there costs nothing.
+    """
+    kind = stage.output.kind
+    is_text = kind in WRITTEN
+    cut = f"(not regexp_matches(said, '{_ENDS}'))::double" if is_text else "null::double"
+    doubled = (
+        "(len(list_distinct(from_json(said, '[\"VARCHAR\"]'))) < json_array_length(said))::double"
+        if kind is Kind.RANKING
+        else "null::double"
+    )
+    plain = "'as declared'"
+    if is_text:
+        plain = f"""case when said like '```%' then 'a code block'
+            when regexp_matches(lower(left(said, 24)), '{_OPENING}') then 'opening words'
+            when said like '{{%' or said like '[%' then 'JSON' when said like '<%' then 'markup'
+            when regexp_matches(left(said, 8), '^\\s*([-*•]|\\d+[.)])\\s') then 'a list' else 'plain text' end"""
+    elif kind is Kind.OBJECT:
+        plain = "left(json_structure(said)::varchar, 200)"
+    answers = f"select * from output where {chosen}"
+    if again:
+        newest = "qualify row_number() over (partition by record, repeat order by seq desc) = 1"
+        yield f"create or replace temp table stage_newest as {answers} {newest}"
+        answers = "from stage_newest"
+    yield f"create or replace temp view stage_answer as {answers}"
+    yield f"""create or replace temp view stage_row as
+    select record, repeat, ok, said,
+        if(ok and length(said) > {LONG}, {cut}, null) as cut,
+        if(ok and said is not null, {doubled}, null) as doubled,
+        case when not ok or said is null then null when raw like '```%' then 'a code block around it'
+            when raw is not null then 'words around it' else {plain} end as shape
+    from (select o.record, o.repeat, o.status in ('ok', 'repaired') as ok, {SAID} as said, ltrim(w.body) as raw
+          from stage_answer o {_joined_texts(with_texts)}
+            {"left join blob w on w.id = o.raw and o.status = 'repaired'" if mended else _NO_TEXT.format("w")})"""
+
+
+_NO_TEXT = "cross join (select null::varchar as body) {}"
+
+
+def _joined_texts(with_texts: bool) -> str:
+    if not with_texts:
+        return _NO_TEXT.format("b")
+    return f"left join blob b on b.id = o.body and not starts_with(b.body, '{MARK}')"
+
+
+def alphabetical(numbers: Column) -> Column:
+    """The rank of each number among their spellings.
+
+    >>> alphabetical(np.array([2, 10, 1, 100])).tolist()
+    [3, 1, 0, 2]
+    """
+    digits = np.searchsorted(10 ** np.arange(1, 11), numbers, side="right").astype(np.int8)
+    order = np.lexsort((digits, numbers * (10 ** np.arange(11))[digits.max(initial=0) - digits]))
+    ranks = np.empty(len(numbers), dtype=np.int64)
+    ranks[order] = np.arange(len(numbers))
+    return ranks

@@ -378,10 +378,11 @@ class Store:
     @contextmanager
     def screening(self, run: str, *, with_contents: bool = True) -> Generator[RunReader]:
         """Read the columns of a run while the block lasts; writers wait. Raises: NotFound."""
-        from stagegap.store.columns import RunReader
+        from stagegap.store.columns import RunReader, Shelf
 
-        with self._drained() as session:
-            yield RunReader(session, run, with_contents=with_contents)
+        shelf = Shelf(self._file.path.parent)
+        with self._drained() as session, session.sparing():
+            yield RunReader(session, run, shelf=shelf, with_contents=with_contents)
 
     def create_queue(self, queue: Queue, items: Sequence[QueueItem]) -> None:
         """Store a sample for people to label. Raises: StoreError when its id is taken."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -52,12 +53,12 @@ def leaks_of(reader: RunReader, cascade: Cascade, stages: dict[str, StageColumns
         return None
     holds = {s.name: reader.holding(s, _read(cascade, s.name)) for s in cascade.stages if s.output.kind in WRITTEN}
     telling = {
-        (s.name, name): telling_hits(codes, stages[s.name].reference)
+        (s.name, name): reader.shelf.put(telling_hits(codes, stages[s.name].reference))
         for s in cascade.stages
         if s.output.kind in (Kind.LABEL, Kind.BOOLEAN)
         for name, codes in reader.field_codes(_read(cascade, s.name)).items()
     }
-    nothing = np.full(reader.n, np.nan)
+    nothing = np.broadcast_to(np.nan, reader.n)
     if others is None or not others.count:
         return Leaks(split="", copies=nothing, shares_group=nothing, older=nothing, holds_answer=holds, telling=telling)
     ours, theirs = others.texts(names)
@@ -111,6 +112,10 @@ def told_apart(
 
 
 Bars = Mapping[str, float]
+ARRAYS = tuple(
+    field.name for field in fields(StageColumns) if field.name not in ("stage", "shapes", "answers", "reference")
+)
+"""Columns of a stage that are made for it alone."""
 Hashes = NDArray[np.uint64]
 MOST_OTHERS = 8
 """Other runs whose answers are looked at, the newest first."""
@@ -135,7 +140,6 @@ def run_columns(
     settled = store.settled(cascade).fair
     with store.screening(run.id) as reader:
         known = reader.records()
-        _, unit = np.unique(known.unit, return_inverse=True)
         reader.labels(settled.values())
         references = {stage.name: reader.reference(stage) for stage in cascade.stages}
         stages = _stages(reader, cascade, bars, references, run=None)
@@ -150,12 +154,12 @@ def run_columns(
         systems = [run_ for run_ in others if reader.n * len(cascade.stages) * len(others) <= MOST_ROWS][:MOST_OTHERS]
         more = [_stages(reader, cascade, bars, references, run=other.id) for other in systems]
     levels = ranks(known.difficulties)
-    harder = np.array([*(levels or [np.nan] * len(known.difficulties)), np.nan])
+    nothing = np.broadcast_to(np.nan, len(known.difficulty))
     return RunColumns(
         cascade=cascade,
         run=run.name,
-        units=Clusters(codes=unit.astype(np.int64), count=int(unit.max(initial=-1)) + 1),
-        difficulty=harder[known.difficulty],
+        units=Clusters(codes=known.unit, count=int(known.unit.max(initial=-1)) + 1),
+        difficulty=np.array([*levels, np.nan])[known.difficulty] if levels else nothing,
         difficulties=known.difficulties,
         groups=known.groups,
         stages=stages,
@@ -171,6 +175,7 @@ def run_columns(
         files=tuple(files),
         rows=card.stages if card else (),
         seed=run.seed,
+        release=reader.shelf.release,
     )
 
 
@@ -212,7 +217,9 @@ def _stages(
         foreign = foreign_texts(
             table, reader.reference_texts(stage, [at for at, _, _ in table.texts]) if table.texts else {}
         )
-        stages[stage.name] = stage_columns(stage, table, inputs, bars[stage.name], references[stage.name], foreign)
+        columns = stage_columns(stage, table, inputs, bars[stage.name], references[stage.name], foreign)
+        stages[stage.name] = replace(columns, **{name: reader.shelf.put(getattr(columns, name)) for name in ARRAYS})
+        reader.shelf.release()
     return stages
 
 
@@ -221,7 +228,8 @@ def received(stage: Stage, given: Hashes, before: Mapping[str, StageColumns]) ->
     mixed = given.astype(np.uint64)
     parts = [before[source.name].value for source in stage.inputs.values() if source.origin == "stage"]
     for part in parts:
-        mixed = (mixed * np.uint64(0x9E3779B97F4A7C15)) ^ (part + np.uint64(0x7F4A7C15))
+        mixed *= np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= part + np.uint64(0x7F4A7C15)
     return mixed if parts else given
 
 
@@ -236,11 +244,12 @@ def stage_columns(
     """Put one stage's arrays into the form that detectors read."""
     numbers = table.numbers
     score = numbers["score"]
+    is_scored = bool(len(score)) and not np.isnan(score).all()
     return StageColumns(
         stage=stage,
         status=numbers["status"],
         score=score,
-        good=np.where(np.isnan(score), np.nan, (score >= bar - BAR_SLACK).astype(np.float64)),
+        good=np.where(np.isnan(score), np.nan, (score >= bar - BAR_SLACK).astype(np.float64)) if is_scored else score,
         value=numbers["value"],
         inputs=np.where(numbers["status"] >= 0, inputs, np.uint64(0)),
         call=numbers["call"],
@@ -266,7 +275,8 @@ def foreign_texts(table: StageTable, people: Mapping[int, str]) -> NDArray[np.fl
 
     NaN where the language of either is not plain.
     """
-    foreign = np.full(len(table.numbers["status"]), np.nan)
+    n = len(table.numbers["status"])
+    foreign = np.full(n, np.nan) if table.texts else np.broadcast_to(np.nan, n)
     for position, answer, read in table.texts:
         spoken, heard = language(answer), language(read)
         if spoken and heard:
