@@ -72,5 +72,7 @@ def test_the_file_of_the_morning_shows_names_as_they_are() -> None:
         "| \\<b\\> | v1 | 50% (40 to 60) | 3 | ? | 3 | $0.25 |\n"
         "| c | v1 | - | - |  | 3 | $0.25 |\n\n"
         "Groups that can be told apart, best first: a\\|b\\*c \\| \\<b\\>\n"
-        "\nc stopped: HTTP 401: \\[no\\]\n"
+        "\nc stopped: HTTP 401: \\[no\\]\n\n"
+        "Scores, gaps and gains rest on references (blind answers, and answers from files): no verdict and no judge "
+        "enters them, and nothing is taken off.\n"
     )

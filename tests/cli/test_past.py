@@ -34,8 +34,9 @@ def test_tags_are_put_on_found_by_and_taken_off(stagegap: Command, ran: Path) ->
     said = stagegap("tools", "tag", "v1", "baseline")
     assert said.out.splitlines() == ["v1 has the tags: baseline.", "Next:  stagegap show runs --tag baseline"]
     rows = stagegap("show", "runs", "--tag", "baseline").out.splitlines()
-    assert len(rows) == 4
+    assert len(rows) == 5
     assert re.search("^v1 .*baseline$", rows[2])
+    assert rows[3].startswith("Scores, gaps and gains rest on references")
     assert [row["run"] for row in stagegap("show", "runs", "--text", "BASE", "--json").json["rows"]] == ["v1"]
     assert stagegap("tools", "untag", "v1", "baseline").out.startswith("v1 has no tag.")
     assert stagegap("tools", "tag", "v1", "x", "--json").json == {"run": "v1", "tags": ["x"]}
