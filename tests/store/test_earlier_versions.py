@@ -52,8 +52,10 @@ def test_figures_of_the_last_version_are_those_of_this_one(stagegap: Command, tm
     now = {command: stagegap(*command.split(), "--json").json for command in before}
     known, again = dict(estimates(before)), dict(estimates(now))
     assert len(known) > 40
+    # The draws of a corrected gain hang on no rounding since then: the same but for a hundredth of a point.
+    within = {path: 1e-4 if path[-1] == "picked" else None for path in known}
     assert {path: again.get(path) for path in known} == {
-        path: (pytest.approx(value, nan_ok=True) if value is not None else None, n)
+        path: (pytest.approx(value, abs=within[path], nan_ok=True) if value is not None else None, n)
         for path, (value, n) in known.items()
     }
     assert stagegap("tools", "doctor").code == 0
