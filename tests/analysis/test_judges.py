@@ -263,12 +263,12 @@ def test_consensus_is_what_more_than_half_say_and_is_measured_and_corrected_as_a
         replace(alone, judge=name, marks=np.where(truth, rng.random(4000) < 0.8, rng.random(4000) < 0.25).astype(float))
         for name in ("a", "b", "c")
     ]
-    row, one = measured(consensus(several)), measured(several[0])
+    row, single = measured(consensus(several)), measured(several[0])
     assert (row.judge, row.criterion) == ("consensus of 3", "more than half of a, b and c say so")
     assert row.sensitivity.low <= 0.8**3 + 3 * 0.8**2 * 0.2 <= row.sensitivity.high
     assert row.specificity.low <= 0.75**3 + 3 * 0.75**2 * 0.25 <= row.specificity.high
     assert row.corrected.low <= 0.7 <= row.corrected.high
-    assert row.corrected.high - row.corrected.low < one.corrected.high - one.corrected.low
+    assert row.corrected.high - row.corrected.low < single.corrected.high - single.corrected.low
 
 
 def test_consensus_says_no_more_than_its_judges() -> None:

@@ -34,17 +34,23 @@ def with_path_texts(inputs: Inputs, root: Path | None) -> Inputs:
 
 def with_files(inputs: Inputs, make: Callable[[Media], object]) -> Mapping[str, object]:
     """The inputs with what is made of each file in its place, however deep it lies."""
-    return {name: _with_files(value, make) for name, value in inputs.items()}
+
+    def made(value: object) -> object:
+        media = media_of(cast("Json", value))
+        return None if media is None else make(media)
+
+    return {name: _replaced(value, made) for name, value in inputs.items()}
 
 
-def _with_files(value: Json, make: Callable[[Media], object]) -> object:
-    media = media_of(value)
-    if media is not None:
-        return make(media)
+def _replaced(value: object, make: Callable[[object], object]) -> object:
+    """The value with what is made of its parts, however deep they lie; parts of which nothing (None) is made stay."""
+    instead = make(value)
+    if instead is not None:
+        return instead
     if isinstance(value, Mapping):
-        return {key: _with_files(entry, make) for key, entry in value.items()}
+        return {key: _replaced(entry, make) for key, entry in cast("Mapping[object, object]", value).items()}
     if isinstance(value, list | tuple):
-        return [_with_files(entry, make) for entry in value]
+        return [_replaced(entry, make) for entry in cast("Sequence[object]", value)]
     return value
 
 
@@ -53,24 +59,17 @@ def check_of_files(check: Check, root: Path | None) -> Check:
     if root is None:
         return check
 
+    def made(value: object) -> object:
+        media = media_of_output(root, value)
+        return None if media is None else media.as_value()
+
     def check_value(value: object) -> Accepted | Rejected:
         try:
-            return check(_with_media(value, root))
+            return check(_replaced(value, made))
         except MediaError as error:
             return Rejected(str(error))
 
     return check_value
-
-
-def _with_media(value: object, root: Path) -> object:
-    media = media_of_output(root, value)
-    if media is not None:
-        return media.as_value()
-    if isinstance(value, Mapping):
-        return {key: _with_media(entry, root) for key, entry in cast("Mapping[object, object]", value).items()}
-    if isinstance(value, list | tuple):
-        return [_with_media(entry, root) for entry in cast("Sequence[object]", value)]
-    return value
 
 
 MOST_SENT = 20_000_000

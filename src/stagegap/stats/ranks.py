@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
 from stagegap.stats.distributions import normal_cdf, normal_quantile
-from stagegap.stats.spread import SMALLEST, distinct, spread
+from stagegap.stats.spread import distinct, spread
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ def rank_sets(values: Floats, drawn: Floats, *, rows: Floats, codes: NDArray[np.
         if not within.is_none:
             is_apart = size > within.quantile(simultaneous) * within.error
         else:  # the same at every record: what the sign test says, and sums that differ in their last digits do not
-            is_apart = size > SMALLEST and 2 * 0.5**within.count <= 1 - max(simultaneous, level)
+            is_apart = 2 * within.above(size) <= 1 - max(simultaneous, level)
         if is_apart:
             above[i, j], above[j, i] = differences[i, j] > 0, differences[i, j] < 0
     return Ranks(

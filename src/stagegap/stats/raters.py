@@ -14,7 +14,7 @@ from stagegap.model.estimate import Estimate
 from stagegap.stats.distributions import t_quantile
 from stagegap.stats.resample import Resamples
 from stagegap.stats.significance import benjamini_yekutieli
-from stagegap.stats.spread import SMALLEST, Spread, clusters, distinct, spread
+from stagegap.stats.spread import Spread, clusters, distinct, spread
 
 Floats = NDArray[np.float64]
 
@@ -263,15 +263,11 @@ def _itself(item: Hashable) -> Hashable:
 def _below(values: NDArray[np.float64], codes: NDArray[np.int64], bound: float) -> float:
     """The one-sided t-test's p that the mean is not below the bound, whole clusters being the units.
 
-    Without a spread it is that of the sign test, so that few equal units are not taken for proof; NaN for one unit.
+    NaN for one unit.
     """
-    units = distinct(codes)
-    if units < 2:
+    if distinct(codes) < 2:
         return math.nan
-    mean, within = float(values.mean()), spread(values, codes)
-    if within.is_none:
-        return 0.5**units if bound - mean > SMALLEST else 1.0
-    return within.tail((bound - mean) / within.error)
+    return spread(values, codes).above(bound - float(values.mean()))
 
 
 def agreeing(rating: object, others: Sequence[object]) -> float:

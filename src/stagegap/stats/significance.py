@@ -96,7 +96,7 @@ def mean_p(values: Floats, clusters: Clusters) -> float:
     known = ~np.isnan(values)
     if distinct(clusters.codes[known]) < FEWEST_CLUSTERS:
         return math.nan
-    return _upper_tail(float(values[known].mean()), spread(values[known], clusters.codes[known]))
+    return spread(values[known], clusters.codes[known]).above(float(values[known].mean()))
 
 
 def mean(values: Floats, clusters: Clusters, *, level: float = 0.95) -> Estimate:
@@ -154,19 +154,13 @@ def trend(y: Floats, x: Floats, clusters: Clusters) -> tuple[Estimate, float]:
     about_slope = spread(y[known] - slope * away, clusters.codes[known], weights=weights)
     if about_slope.is_none:
         nothing = unmeasured(f"too few: {n} values follow a line without exception, so their spread is unknown", n=n)
-        return nothing, _upper_tail(slope, under_claim)
+        return nothing, under_claim.above(slope)
     half = about_slope.quantile(0.95) * about_slope.error
     kind = "slope, Student t" if count == n else f"slope, Student t of clusters{about_slope.note}"
     slope_estimate = Estimate(
         value=slope, low=slope - half, high=slope + half, n=n, method=kind, clusters=None if count == n else count
     )
-    return slope_estimate, _upper_tail(slope, under_claim)
-
-
-def _upper_tail(value: float, within: Spread) -> float:
-    if within.is_none:  # the sign test's: a few equal units are no proof
-        return 1.0 if value <= SMALLEST else 0.5**within.count
-    return within.tail(value / within.error)
+    return slope_estimate, under_claim.above(slope)
 
 
 FEWEST_IN_GROUP = 5

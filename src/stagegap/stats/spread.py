@@ -138,6 +138,15 @@ class Spread:
         """One-sided p of a figure so many standard errors above what is claimed."""
         return float(self.chances @ t_tails(errors / self.scales, self.n - 1))
 
+    def above(self, figure: float) -> float:
+        """One-sided p that the true value of a figure is at most 0.
+
+        Without a spread it is that of the sign test, so that few equal units are not taken for proof.
+        """
+        if self.is_none:
+            return 0.5**self.count if figure > SMALLEST else 1.0
+        return self.tail(figure / self.error)
+
     @property
     def freedom(self) -> float:
         """Degrees of freedom of the Student's t that has the same 97.5% quantile."""

@@ -187,10 +187,14 @@ class Store:
 
     def end_killed(self, cascade: str, *, now: float) -> list[Run]:
         """Note the end of runs whose process is gone without having noted it; give them as they are from now on."""
-        ended = [replace(run, finished_at=now) for run in self.runs(cascade) if run.is_gone]
+        ended: list[Run] = []
+        for run in self.runs(cascade):
+            if run.is_gone:
+                with self._file.locks.leasing(run.id) as lease:
+                    if lease is not None:  # else somebody goes on with it
+                        ended.append(replace(run, finished_at=now))
         for run in ended:
-            with self._file.locks.leasing(run.id):
-                self.update_run(run)
+            self.update_run(run)
         return ended
 
     def runs(self, cascade: str | None = None) -> list[Run]:

@@ -274,7 +274,7 @@ class Readings:
         if output is None:
             raise ConfigurationError(f"Stage {stage!r} gave no output for {record!r} that could be put right.")
         of = cascade.stage(stage).output
-        documents = self._failures.shows(run).documents.get(of.of or "", {})
+        documents = self._failures.shows(run).documents.get(of.of or "", {}) if of.kind is Kind.RANKING else ()
         right = Answer(value=typed_correction(of, str(event.get("value") or ""), documents))
         yield replace(label, action="label", answer=verdicts.verdict_on(output.value, "correct", right))
 

@@ -92,8 +92,8 @@ def import_traces(paths: Sequence[Path], folder: Path, *, name: str, source: str
             spool.add(item, leftovers)
         if not spool.spans:
             reasons = "; ".join(f"{part.count:,} x {part.reason} ({part.examples[0]})" for part in leftovers.all()[:3])
-            said = f"It holds what was said of {len(spool):,}: name the file of the traces, too." if len(spool) else ""
-            raise ConfigurationError(f"{', '.join(map(str, paths))}: no trace can be read. {said or reasons}".strip())
+            hint = f"It holds what was said of {len(spool):,}: name the file of the traces, too." if len(spool) else ""
+            raise ConfigurationError(f"{', '.join(map(str, paths))}: no trace can be read. {hint or reasons}".strip())
         return _taken_in(spool, folder, name, tuple(formats), leftovers)
 
 
