@@ -41,11 +41,16 @@ docs: setup
 	$(BIN)/python .ci/reference.py
 	$(BIN)/zensical build --strict --clean
 
+# Real processes and browsers share two cores: what failed beside others is run once more, alone, and both are printed.
+ALONE = test $$? = 1 && echo "Once more, alone, what failed (mend it even where it passes now):" && \
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none --exitfirst
+
 tests: setup
-	rm -rf .coverage
-	CODE_COVERAGE=.coverage $(BIN)/python -m pytest -p no:stagegap -n 2 --dist loadgroup --ignore tests/browser
+	rm -rf .coverage .pytest_cache
+	export CODE_COVERAGE=.coverage; \
+	$(BIN)/python -m pytest -p no:stagegap -n 2 --dist loadgroup --ignore tests/browser || { $(ALONE) -p no:stagegap --ignore tests/browser; }
 	$(BIN)/python -m slipcover --branch --skip-covered --fail-under 98 --out .coverage/all.json --merge .coverage/*.json
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser || { $(ALONE) tests/browser; }
 
 # Tests that kill and restart wait half of their time: the simulation takes what they leave of two cores.
 slow: setup browser

@@ -33,7 +33,7 @@ from stagegap.runner.work import (
     Tally,
     Work,
 )
-from stagegap.stages.guards import Belongings, belongings_kept
+from stagegap.stages.guards import Belongings, belongings_kept, end_if_robbed
 from stagegap.stages.protocol import AsyncStage
 
 YOUNG = 100_000
@@ -79,9 +79,13 @@ def execute(
     Raises: StoreError from the sink or the cache; ConfigurationError from a stage that can't work.
     """
     with rare_collections():
-        return asyncio.run(
-            execute_async(work, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop or Stop())
-        )
+        try:
+            return asyncio.run(
+                execute_async(work, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop or Stop())
+            )
+        except BaseException:
+            end_if_robbed()  # a loop whose files are closed does not get to the end of what it awaits
+            raise
 
 
 async def execute_async(

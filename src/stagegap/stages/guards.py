@@ -94,6 +94,7 @@ def belongings_kept() -> Generator[Belongings]:
         try:
             yield belongings
         finally:
+            end_if_robbed()
             _signs.remove(sign)
             _own_files.difference_update(files)
             belongings.put_back()
