@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cli.conftest import Command
 from stagegap.analysis.variants import VariantRow, VariantsView
-from stagegap.cli.runs import variants_markdown
+from stagegap.cli.execution import variants_markdown
 from stagegap.model.estimate import Estimate, unmeasured
 
 NIGHT = """\

@@ -12,7 +12,7 @@ from cli.conftest import Command
 from conftest import Copied
 from sixty import replace_in, spoil, write_sixty
 from stagegap.analysis.runs import SoFar
-from stagegap.cli import runs
+from stagegap.cli import execution
 from stagegap.errors import ConfigurationError
 from stagegap.model.estimate import Estimate
 from stagegap.model.run import LiveRun, LiveStage
@@ -128,12 +128,12 @@ def test_expectation_is_written_down_and_held_against_what_comes(stagegap: Comma
 @pytest.mark.parametrize("text", ["reply", "reply=", "reply=x", "=5", "reply=1,2", "reply=nan"])
 def test_expectation_that_can_not_be_read_shows_the_form(text: str) -> None:
     with pytest.raises(ConfigurationError, match="retrieve=\\+5 or retrieve=5,2,8"):
-        runs.hopes([text])
+        execution.hopes([text])
 
 
 def test_place_stands_once() -> None:
     with pytest.raises(ConfigurationError, match="reply stands twice"):
-        runs.hopes(["reply=1", "reply=2"])
+        execution.hopes(["reply=1", "reply=2"])
 
 
 class Watched:
@@ -172,14 +172,14 @@ class Watched:
 
 def test_run_is_followed_until_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
     pauses: list[float] = []
-    runs.follow(cast("Past", Watched(3)), pause=pauses.append)
+    execution.follow(cast("Past", Watched(3)), pause=pauses.append)
     lines = capsys.readouterr().out.splitlines()
     assert lines[:4] == [
         "v3 system, 0% answered.", "v3 system, 20% answered. Good so far.", "v3 system, 50% answered. Good so far.",
         "No run goes on any more.",
     ]  # fmt: skip
     assert len(pauses) == 3
-    runs.follow(cast("Past", Watched(0)), pause=pauses.append)
+    execution.follow(cast("Past", Watched(0)), pause=pauses.append)
     assert capsys.readouterr().out.splitlines() == ["No run goes on."]
 
 
@@ -188,7 +188,7 @@ def test_run_is_followed_as_a_table_on_a_terminal(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
-    runs.follow(cast("Past", Watched(2)), pause=lambda _: None)
+    execution.follow(cast("Past", Watched(2)), pause=lambda _: None)
     out = capsys.readouterr().out
     assert "Run v3, part 1 of 2: system" in out
     assert "1/4" in out

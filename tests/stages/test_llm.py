@@ -14,9 +14,9 @@ from stagegap.model.cascade import Stage
 from stagegap.stages import AsyncStage, Reply, build
 from stagegap.stages.acceptance import check_for
 from stagegap.stages.attachments import Question
+from stagegap.stages.attempts import Failure
 from stagegap.stages.conversation import Said
 from stagegap.stages.endpoint import Endpoint, Line
-from stagegap.stages.failures import Failure
 from stagegap.stages.llm import LlmStage
 from stagegap.stages.pace import RETRIES
 from stagegap.stages.templates import Prompt

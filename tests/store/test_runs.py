@@ -63,7 +63,7 @@ def test_scores_are_merged_by_record_and_nan_takes_one_away(store: Store) -> Non
 
 
 def test_many_scores_are_stored_in_chunks_all_or_none(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stagegap.store.runs.CHUNK", 2)
+    monkeypatch.setattr("stagegap.store.control.CHUNK", 2)
     scores = {"r0": 0.5, "r1": 1.0, "r2": 0.25}
     store.put_scores(RUN, SYSTEM, {("route", "accuracy"): scores})
     with pytest.raises(NotFound, match="1 of 4 scores"):

@@ -130,7 +130,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Say which calls a run would make, and which are known already; nothing is called."""
-    from stagegap.cli.runs import options_of, plan_and_show
+    from stagegap.cli.execution import options_of, plan_and_show
     from stagegap.cli.start import workspace
 
     options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage, orders=orders)
@@ -160,7 +160,7 @@ def run(
 ) -> None:
     """Run the cascade and the swaps that its verdict needs; only calls that were never made are made."""
     from stagegap.cli import printed
-    from stagegap.cli.runs import options_of, plan_and_show, run_and_show
+    from stagegap.cli.execution import options_of, plan_and_show, run_and_show
     from stagegap.cli.start import workspace
 
     options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage, retry, jobs, budget, orders, engine)
@@ -306,7 +306,7 @@ def overnight(
 ) -> None:
     """Run every variant of a matrix file and rank them; a call that variants share is made once."""
     from stagegap.cli import printed
-    from stagegap.cli.runs import options_of, overnight_and_show
+    from stagegap.cli.execution import options_of, overnight_and_show
     from stagegap.cli.start import workspace
 
     options = options_of(limit, filter, sample, seed, jobs=jobs, budget=budget)
@@ -326,7 +326,7 @@ def demo(
 ) -> None:
     """Run the cascade that comes with stagegap, print its verdict and serve the app."""
     from stagegap.cli import printed
-    from stagegap.cli.runs import run_and_show
+    from stagegap.cli.execution import run_and_show
     from stagegap.cli.start import DEMO
     from stagegap.workspace import Workspace, write_demo
 

@@ -154,8 +154,8 @@ def list_runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs of a cascade: when, how many records, commit, cost, outcome, tags."""
+    from stagegap.cli import execution as following
     from stagegap.cli import printed
-    from stagegap.cli import runs as following
     from stagegap.cli.printed import present
     from stagegap.cli.start import past as opened_past
     from stagegap.cli.start import workspace
@@ -322,8 +322,8 @@ def expect_change(
     as_json: JsonOption = False,
 ) -> None:
     """Write down what you expect of a change, before you run it; the ledger holds it against what comes."""
+    from stagegap.cli import execution as following
     from stagegap.cli import printed
-    from stagegap.cli import runs as following
     from stagegap.cli.start import past as opened_past
     from stagegap.cli.start import workspace
 

@@ -12,9 +12,7 @@ from typing import Literal, Protocol, cast
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.record import Json
 from stagegap.stages.attachments import Question, followed_by, in_chat, in_responses
-from stagegap.stages.canonical import parsed
-from stagegap.stages.endpoint import Line
-from stagegap.stages.failures import (
+from stagegap.stages.attempts import (
     FAILED,
     TORN,
     UNREADABLE,
@@ -24,6 +22,8 @@ from stagegap.stages.failures import (
     complaint_of,
     failure_for,
 )
+from stagegap.stages.canonical import parsed
+from stagegap.stages.endpoint import Line
 from stagegap.stages.places import places_schema
 from stagegap.stages.wire import Received, is_stream, put_together
 

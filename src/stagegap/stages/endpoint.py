@@ -14,7 +14,7 @@ from stagegap import redaction
 from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
-from stagegap.stages.failures import Failure, Patience
+from stagegap.stages.attempts import Failure, Patience
 from stagegap.stages.wire import Heed, Received, Wire
 
 MOST_CHARACTERS = 500

@@ -17,6 +17,7 @@ from stagegap.model.media import media_of
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attachments import multipart
+from stagegap.stages.attempts import LIMITS, UNREADABLE, Failure, Meaning, Patience, may_pass
 from stagegap.stages.canonical import canonical, digest, parsed
 from stagegap.stages.endpoint import (
     redacted,
@@ -27,7 +28,6 @@ from stagegap.stages.endpoint import (
     with_secrets,
     with_values,
 )
-from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, Patience, may_pass
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.pace import Attempts, Providers
 from stagegap.stages.protocol import Inputs, Reply

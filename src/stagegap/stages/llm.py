@@ -14,6 +14,7 @@ from stagegap.model.cascade import WRITTEN, Kind, Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attachments import Question, in_responses, question
+from stagegap.stages.attempts import Failure, Patience
 from stagegap.stages.canonical import digest, parse_json
 from stagegap.stages.conversation import (
     ANSWER,
@@ -29,7 +30,6 @@ from stagegap.stages.conversation import (
     confidence,
 )
 from stagegap.stages.endpoint import Endpoint, Line, missing_key, token_price
-from stagegap.stages.failures import Failure, Patience
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.mending import read_answer
 from stagegap.stages.pace import Attempts, Providers

@@ -17,7 +17,7 @@ from typing import Protocol
 from stagegap.errors import ConfigurationError, RunStopped, near_names
 from stagegap.model.answer import NOBODY, Attempt, Status
 from stagegap.model.cascade import Limits, Stage
-from stagegap.stages.failures import Failure, Meaning
+from stagegap.stages.attempts import Failure, Meaning
 from stagegap.stages.protocol import Reply
 
 RETRIES = 5

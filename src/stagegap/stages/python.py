@@ -24,9 +24,9 @@ from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, check_for, output_identity, plain
 from stagegap.stages.aside import Aside, Place
 from stagegap.stages.attachments import check_of_files, with_paths
+from stagegap.stages.attempts import Away, Tries, is_unavailable
 from stagegap.stages.canonical import digest
 from stagegap.stages.code import Code, call_remarks, count_remark
-from stagegap.stages.failures import Away, Tries, is_unavailable
 from stagegap.stages.function import ASYNC_CALLER, Caller, TimeIsUp, UserFunction, error_text, function_at
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.protocol import Answered, Inputs, Reply, Unavailable, is_batch

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from stagegap.model.answer import Status
-from stagegap.stages.failures import Failure, Meaning, Patience, lost_connection
+from stagegap.stages.attempts import Failure, Meaning, Patience, lost_connection
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession

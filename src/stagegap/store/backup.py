@@ -23,8 +23,8 @@ from stagegap.errors import ConfigurationError, NotFound, StoreDamaged, StoreErr
 from stagegap.model.run import Run, RunStatus
 from stagegap.store import rows
 from stagegap.store.attach import Locks, Session
+from stagegap.store.control import put_back
 from stagegap.store.journal import PEOPLE, Journal, Kind
-from stagegap.store.runs import put_back
 from stagegap.store.segments import MARK, Frame, Gap, Segments
 
 LIST = "stagegap-backup.json"

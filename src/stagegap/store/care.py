@@ -17,7 +17,7 @@ import duckdb
 
 from stagegap.errors import StoreError, StoreNewer, StoreOlder, StoreVersion
 from stagegap.model.wording import instant
-from stagegap.store import events, labels, outputs, rows, runs
+from stagegap.store import control, events, labels, outputs, rows
 from stagegap.store.attach import Attachment, Session, explained, quoted
 from stagegap.store.backup import PutBack, SecondCopies, put_back_all
 from stagegap.store.journal import MOVED, PEOPLE, Journal, Kind
@@ -265,7 +265,7 @@ def seal(file: Attachment, journal: Journal, copies: SecondCopies) -> int:
                 run, cell, answers = outputs.of_operation(session, seq)
                 apart: list[tuple[str, bytes]] = []
                 body = rows.pack(run, cell, answers, partial(session.texts.put, kept=apart))[1]
-                copies.keep("batch", [(op_id, body)], run=runs.find(session, key=run)[0], texts=apart)
+                copies.keep("batch", [(op_id, body)], run=control.find(session, key=run)[0], texts=apart)
                 count += len(answers)
     return count
 

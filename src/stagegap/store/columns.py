@@ -13,8 +13,8 @@ from stagegap.oddities.columns import forms_in_words
 from stagegap.store import rows as json_text
 from stagegap.store import screen_columns
 from stagegap.store.attach import Session
+from stagegap.store.control import identify
 from stagegap.store.outputs import RecordBits, doubled
-from stagegap.store.runs import identify
 from stagegap.store.screen_columns import (
     BLANK,
     CALLED,

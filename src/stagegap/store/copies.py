@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, TypedDict, cast
 from stagegap.model.answer import Output, Status
 from stagegap.model.record import Record
 from stagegap.model.run import Carried, Carry
-from stagegap.store import outputs, rows, runs
+from stagegap.store import control, outputs, rows
 from stagegap.store.attach import Attachment, Session
+from stagegap.store.control import identify
 from stagegap.store.events import applied
 from stagegap.store.journal import Journal, Op
 from stagegap.store.outputs import CACHEABLE
 from stagegap.store.records import CHUNK, pack, set_digest
-from stagegap.store.runs import identify
 
 if TYPE_CHECKING:
     from stagegap.store.drain import Drainer
@@ -188,7 +188,7 @@ class Carrying:
         """The facts of that name of the newest runs that have any output: id of the run, JSON text."""
         self._drainer.drain_all()
         with self._file.reading() as session:
-            return runs.facts_of_runs_with_outputs(session, cascade, name, limit)
+            return control.facts_of_runs_with_outputs(session, cascade, name, limit)
 
     def carry(self, run: str, carry: Carry, records: Sequence[str], /) -> Carried:
         """Take over what can be had of these records; durable when this returns. Raises: NotFound."""

@@ -23,8 +23,8 @@ from stagegap.model.run import (
 from stagegap.store import outputs
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
+from stagegap.store.control import identify
 from stagegap.store.records import record_of_row
-from stagegap.store.runs import identify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

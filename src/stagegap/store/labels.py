@@ -19,8 +19,8 @@ from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.store import events
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
+from stagegap.store.control import intern, intern_stage
 from stagegap.store.journal import Journal, Op
-from stagegap.store.runs import intern, intern_stage
 
 
 def put_guideline(session: Session, cascade: str, stage: str, version: GuidelineVersion) -> None:

@@ -16,8 +16,8 @@ from stagegap.people.verdicts import is_blind
 from stagegap.store import events, labels
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
+from stagegap.store.control import intern, intern_stage
 from stagegap.store.journal import Journal
-from stagegap.store.runs import intern, intern_stage
 
 
 def create(session: Session, queue: Queue, items: Sequence[QueueItem]) -> None:

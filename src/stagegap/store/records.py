@@ -12,7 +12,7 @@ from stagegap.model.run import Expectation, RunTag
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.care import RecordsImport
-from stagegap.store.runs import identify, intern
+from stagegap.store.control import identify, intern
 
 CHUNK = 5_000
 """Records written under one hold of the exclusive lock."""

@@ -12,21 +12,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 from weakref import WeakValueDictionary
 
-import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreDamaged, StoreError
 from stagegap.model.answer import Label, Output, Task
 from stagegap.model.notes import PersonEvent
 from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, PairPopulation, PastCall, Run, RunStatus, StageSpending
-from stagegap.store import attach, calls, care, events, labels, outputs, queues, records, rows
+from stagegap.store import attach, calls, care, control, events, labels, outputs, queues, records, rows
 from stagegap.store.attach import Attachment, Locks, Session
 from stagegap.store.backup import SecondCopies
 from stagegap.store.calls import Calls, Claims, past_calls
 from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
 from stagegap.store.copies import Carrying
 from stagegap.store.drain import Drainer
-from stagegap.store.failures import Failing
+from stagegap.store.failure_pages import Failing
 from stagegap.store.journal import Journal, salvaged
 from stagegap.store.migrate import Schema
 from stagegap.store.records import Origins
@@ -159,12 +158,12 @@ class Store:
     def create_run(self, run: Run) -> Run:
         """Store the run and give it back with its name: v1, v2, ... per cascade."""
         with self._file.writing() as session:
-            return run_tables.create(session, run)
+            return control.create(session, run)
 
     def update_run(self, run: Run) -> None:
         """Store status, end, number of records and error of a run. Raises: NotFound."""
         with self._file.writing() as session:
-            run_tables.update(session, run)
+            control.update(session, run)
 
     @contextmanager
     def leasing(self, run: Run) -> Generator[attach.Lease]:
@@ -199,7 +198,7 @@ class Store:
 
     def runs(self, cascade: str | None = None) -> list[Run]:
         """The runs, newest first; those whose process is gone have ended early."""
-        return run_tables.current(self._file, cascade)
+        return control.current(self._file, cascade)
 
     def run(self, cascade: str, name: str | None = None) -> Run | None:
         """The run of that name, without a name the newest that is done; None when there is none."""
@@ -227,7 +226,7 @@ class Store:
     def _append(self, run: str, cell: Cell, outputs_: Sequence[Output], *, is_paid: bool = False) -> None:
         if run not in self._runs:
             with self._file.reading() as session:
-                run_tables.identify(session, run)
+                control.identify(session, run)
             self._runs.add(run)
         for group in rows.groups(outputs_):
             apart: list[tuple[str, bytes]] = []
@@ -242,7 +241,7 @@ class Store:
 
     def _known(self, run: str) -> Run:
         with self._file.reading() as session:
-            return run_tables.find(session, key=run)[0]
+            return control.find(session, key=run)[0]
 
     def reference_rows(self, cascade: str) -> frozenset[str]:
         """Ids of the labels that came from the reference files of a cascade."""
@@ -362,22 +361,22 @@ class Store:
     def put_fact(self, run: str, name: str, body: str) -> None:
         """Keep a fact of a run as JSON text, in the place of an older one. Raises: NotFound."""
         with self._file.writing() as session:
-            run_tables.put_fact(session, run, name, body)
+            control.put_fact(session, run, name, body)
 
     def fact(self, run: str, name: str) -> str | None:
         """A fact of a run as JSON text; None where it was never written."""
         with self._file.reading() as session:
-            return run_tables.fact(session, run, name)
+            return control.fact(session, run, name)
 
     def put_scores(self, run: str, cell: Cell, scores: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
         """Keep scores by stage and metric; a record with NaN is absent. Raises: NotFound, ValueError."""
         with self._file.writing() as session:
-            run_tables.put_scores(session, run, cell, scores)
+            control.put_scores(session, run, cell, scores)
 
     def scores(self, run: str, cell: Cell, stage: str, metric: str) -> dict[str, float]:
         """The kept scores by record."""
         with self._file.reading() as session:
-            return run_tables.scores(session, run, cell, stage=stage, metric=metric)
+            return control.scores(session, run, cell, stage=stage, metric=metric)
 
     @contextmanager
     def screening(self, run: str, *, with_contents: bool = True) -> Generator[RunReader]:

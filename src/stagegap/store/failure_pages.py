@@ -10,10 +10,10 @@ from stagegap.model.notes import CodeEvent, Failure, FailurePage, OddityEvent, R
 from stagegap.store import events
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Attachment, Session
+from stagegap.store.control import identify, intern_stage
 from stagegap.store.drain import Drainer
 from stagegap.store.events import Event
 from stagegap.store.journal import Journal
-from stagegap.store.runs import identify, intern_stage
 
 if TYPE_CHECKING:
     from stagegap.store.excerpt import Wanted as Population

@@ -10,7 +10,7 @@ from stagegap.errors import NotFound
 from stagegap.model.notes import Failure, Wanted
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
-from stagegap.store import Store, failures
+from stagegap.store import Store, failure_pages
 from store.material import RUN
 
 ONE = Failure(
@@ -82,7 +82,7 @@ def test_text_is_searched_in_what_the_records_say(failing: Store, text: str, fou
 
 
 def test_pages_follow_each_other_by_key(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failures, "PAGE", 2)
+    monkeypatch.setattr(failure_pages, "PAGE", 2)
     store.failing.put(RUN, [replace(ONE, record=f"r{i}") for i in range(5)])
     first = store.failing.page(RUN, ROUTE)
     assert ([row.record for row in first.rows], first.total, first.before) == (["r0", "r1"], 5, 0)
@@ -122,7 +122,7 @@ def test_record_has_its_faults_and_scores(failing: Store) -> None:
 
 
 def test_a_long_list_is_stored_in_chunks_and_keeps_its_order(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stagegap.store.failures.CHUNK", 3)
+    monkeypatch.setattr("stagegap.store.failure_pages.CHUNK", 3)
     store.put_records("mail", [Record(id=f"r{n}", fields={}) for n in range(8)])
     store.failing.put(RUN, [replace(ONE, record=f"r{n}", stage="route" if n % 2 else "draft") for n in range(8)])
     assert ids(store, replace(ROUTE, stage="draft")) == ["r0", "r2", "r4", "r6"]
