@@ -24,6 +24,7 @@ from stagegap.spec.nodes import (
     quoted,
     without,
 )
+from stagegap.stages.kinds import named
 
 RULES = ("sees", "criterion", "scale", "against", "examples")
 """Keys of a judge that say what it judges and who measures it; the others say how it is called."""
@@ -145,15 +146,16 @@ def check_judge(block: JudgeBlock, judge: schema.Judge, stage: schema.StageBase 
 
 def teaching(block: JudgeBlock, judge: schema.Judge, findings: Findings) -> Teaching:
     """The examples of a judge, or what is wrong with their file."""
-    path, is_model = judge.examples, judge.uses == "llm"
+    path, kind = judge.examples, named(judge.uses)
+    has_shots = bool(kind and kind.settings and "examples" in kind.settings.model_fields)
     text = read_text(Path(path), path, findings) if path is not None else None
     records: list[str] = []
     shots: list[Mapping[str, str]] = []
     for number, line in enumerate(text.splitlines() if text and path else (), 1):
         if line.strip():
-            row = _row(line, Mark(str(path), number), is_model, findings)
+            row = _row(line, Mark(str(path), number), has_shots, findings)
             records += [row["record"]] if row else []
-            shots += [{key: row[key] for key in ("user", "assistant")}] if row and is_model else []
+            shots += [{key: row[key] for key in ("user", "assistant")}] if row and has_shots else []
     if path is not None and text is not None and not text.strip():
         findings.add(
             place(block.entry, ("examples",)), f"{path!r} holds no example.", "Write one a row, or remove the key."
