@@ -90,46 +90,10 @@ _NAMES: dict[Kind, tuple[str, ...]] = {
     Kind.TRANSCRIPT: ("char_accuracy", "word_accuracy", "folded_word_accuracy", "exact"),
 }
 
-_PLAIN: dict[str, Callable[[Json, Answer], float]] = {
-    "accuracy": formulas.same,
-    "exact": formulas.same,
-    "set_f1": formulas.set_f1,
-    "field_f1": formulas.field_f1,
-    "mrr": formulas.reciprocal_rank,
-    "fact_recall": formulas.fact_recall,
-    "chrf": formulas.chrf,
-    "token_f1": formulas.token_f1,
-    "loose_field_f1": texts.loose_field_f1,
-    "mean_box_f1": places.mean_matched_f1,
-    "text_f1": places.text_f1,
-    "span_f1": places.same_f1,
-    "overlap_f1": places.overlap_f1,
-    "char_accuracy": texts.char_accuracy,
-    "word_accuracy": texts.word_accuracy,
-    "folded_word_accuracy": texts.folded_word_accuracy,
-}
-
-_AT_K: dict[str, Callable[[int], Callable[[Json, Answer], float]]] = {
-    "recall": formulas.recall_at,
-    "precision": formulas.precision_at,
-    "ndcg": formulas.ndcg_at,
-    "span_recall": formulas.span_recall_at,
-    "span_precision": formulas.span_precision_at,
-}
-
-_MATCHED = {
-    "box_f1": places.matched_f1,
-    "box_text_f1": partial(places.matched_f1, with_text=True),
-    "segment_f1": places.matched_f1,
-}
-_GRADED = (
-    *("chrf", "token_f1", "mrr", "mean_box_f1", "text_f1", "span_f1", "overlap_f1"),
-    *("char_accuracy", "word_accuracy", "folded_word_accuracy"),
-)
-
 _WHOLE = "nothing of what was asked may be missing or wrong"
 _HALF = "half of the full score, a convention: full marks are out of reach for this metric"
 _MIDDLE = "the middle of the scale, a convention"
+_ONE_ENTRY = "one relevant entry: how many there can be differs from record to record"
 
 
 def names_for(kind: Kind) -> tuple[str, ...]:
@@ -152,20 +116,14 @@ def metric(name: str, *, custom: CustomMetric | None = None) -> Metric:
         raise ValueError(f"the metric {name!r} needs its function handed in")
     if custom is not None:
         return Metric(name=name, compare=_checked(name, custom), bar=0.5, why_bar=_HALF)
-    base, at, number = name.partition("@")
     if name.startswith(RATING):
         return Metric(name=name, compare=_uncompared, bar=0.5, why_bar=_MIDDLE)
-    if at and base in _AT_K:
-        return _at_k(name, base, number)
-    if at and base in _MATCHED:
-        return Metric(name=name, compare=_MATCHED[base](_share(name, number)), bar=0.5, why_bar=_HALF)
-    if at and base == "within":
-        return Metric(name=name, compare=formulas.within(_tolerance(name, number)), bar=1.0, why_bar=_WHOLE)
-    if name not in _PLAIN:
+    base, at, number = name.partition("@")
+    rule = _RULES.get(base + at)
+    if rule is None:
         known = {n for names in _NAMES.values() for n in names}
         raise ValueError(f"there is no metric {name!r}. {near_names(name, known)}")
-    graded = name in _GRADED
-    return Metric(name=name, compare=_PLAIN[name], bar=0.5 if graded else 1.0, why_bar=_HALF if graded else _WHOLE)
+    return rule(name, number)
 
 
 def _uncompared(*_: object) -> float:
@@ -173,17 +131,11 @@ def _uncompared(*_: object) -> float:
     return math.nan
 
 
-def _at_k(name: str, base: str, number: str) -> Metric:
+def _depth(name: str, number: str) -> int:
+    """The k of a metric of rankings."""
     if not number.isdecimal() or int(number) < 1:
-        raise ValueError(f"{name!r} needs a whole number from 1 after the @, as in {base}@3")
-    k = int(number)
-    compare = _AT_K[base](k)
-    if base in ("recall", "span_recall"):
-        return Metric(name=name, compare=compare, bar=1.0, why_bar=_WHOLE)
-    if base in ("ndcg", "span_precision"):
-        return Metric(name=name, compare=compare, bar=0.5, why_bar=_HALF)
-    why = "one relevant entry: how many there can be differs from record to record"
-    return Metric(name=name, compare=compare, bar=1 / k, why_bar=why)
+        raise ValueError(f"{name!r} needs a whole number from 1 after the @, as in {name.partition('@')[0]}@3")
+    return int(number)
 
 
 def _share(name: str, number: str) -> float:
@@ -206,6 +158,69 @@ def _tolerance(name: str, number: str) -> tuple[float, bool]:
     if not (math.isfinite(size) and size >= 0):
         raise ValueError(f"{name!r} needs a tolerance after the @, as in within@0.5 or within@5%")
     return (size / 100 if relative else size), relative
+
+
+_Compare = Callable[[Json, Answer], float]
+_Rule = Callable[[str, str], Metric]
+"""Makes a metric from its name and what stands behind the @."""
+
+
+def _whole(compare: _Compare) -> _Rule:
+    return lambda name, _: Metric(name=name, compare=compare, bar=1.0, why_bar=_WHOLE)
+
+
+def _graded(compare: _Compare) -> _Rule:
+    return lambda name, _: Metric(name=name, compare=compare, bar=0.5, why_bar=_HALF)
+
+
+def _at_k(compare: Callable[[int], _Compare], rule: Callable[[_Compare], _Rule]) -> _Rule:
+    return lambda name, number: rule(compare(_depth(name, number)))(name, number)
+
+
+def _one_of_k(compare: Callable[[int], _Compare]) -> _Rule:
+    def rule(name: str, number: str) -> Metric:
+        k = _depth(name, number)
+        return Metric(name=name, compare=compare(k), bar=1 / k, why_bar=_ONE_ENTRY)
+
+    return rule
+
+
+def _matched(compare: Callable[[float], _Compare]) -> _Rule:
+    return lambda name, number: _graded(compare(_share(name, number)))(name, number)
+
+
+def _within(name: str, number: str) -> Metric:
+    return _whole(formulas.within(_tolerance(name, number)))(name, number)
+
+
+_RULES: dict[str, _Rule] = {
+    "accuracy": _whole(formulas.same),
+    "exact": _whole(formulas.same),
+    "set_f1": _whole(formulas.set_f1),
+    "field_f1": _whole(formulas.field_f1),
+    "loose_field_f1": _whole(texts.loose_field_f1),
+    "fact_recall": _whole(formulas.fact_recall),
+    "mrr": _graded(formulas.reciprocal_rank),
+    "chrf": _graded(formulas.chrf),
+    "token_f1": _graded(formulas.token_f1),
+    "mean_box_f1": _graded(places.mean_matched_f1),
+    "text_f1": _graded(places.text_f1),
+    "span_f1": _graded(places.same_f1),
+    "overlap_f1": _graded(places.overlap_f1),
+    "char_accuracy": _graded(texts.char_accuracy),
+    "word_accuracy": _graded(texts.word_accuracy),
+    "folded_word_accuracy": _graded(texts.folded_word_accuracy),
+    "recall@": _at_k(formulas.recall_at, _whole),
+    "span_recall@": _at_k(formulas.span_recall_at, _whole),
+    "ndcg@": _at_k(formulas.ndcg_at, _graded),
+    "span_precision@": _at_k(formulas.span_precision_at, _graded),
+    "precision@": _one_of_k(formulas.precision_at),
+    "box_f1@": _matched(places.matched_f1),
+    "box_text_f1@": _matched(partial(places.matched_f1, with_text=True)),
+    "segment_f1@": _matched(places.matched_f1),
+    "within@": _within,
+}
+"""Each metric: its formula, and from which score on an output is acceptable; a name that ends with @ takes a number."""
 
 
 def _checked(name: str, custom: CustomMetric) -> Callable[[Json, Answer], float]:
