@@ -109,7 +109,7 @@ def test_service_that_fails_is_an_error_and_no_failure(pytester: pytest.Pytester
         replace_in(
             made / "cascade.yaml",
             '    uses: python\n    with: {function: "stages.py:reply"}\n',
-            f"    uses: llm\n    with: {{model: m, prompt: p.md, base_url: '{server.base_url}'}}\n    timeout: 3\n",
+            f"    uses: llm\n    with: {{model: m, prompt: p.md, base_url: '{server.base_url}'}}\n    timeout: 6\n",
         )
         pytester.makepyfile("""
             import pytest

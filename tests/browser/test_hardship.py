@@ -112,7 +112,7 @@ def test_chat_is_drawn_alike_on_the_card_and_in_reports_and_nothing_of_it_acts(
     value.locator("summary").first.click()
     page.keyboard.press("u")
     expect(page.locator("[data-value=_unsure]")).to_have_attribute("aria-checked", "true")
-    assert value.locator("details").first.get_attribute("open") is not None, "what was unfolded stays so"
+    expect(value.locator("details").first).to_have_attribute("open", "")  # what was unfolded stays so
     assert page.evaluate("window.hacked") is None
 
 

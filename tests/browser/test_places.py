@@ -59,6 +59,8 @@ def read(photo, lines):
 def none(**inputs):
     return []
 """
+LOADED = "[...document.images].every(picture => picture.complete && picture.naturalWidth)"
+"""A picture that comes late moves what is drawn on it, between the look at where it lies and the mouse."""
 NOTE = "Ann Lee met Zoë (née Ott) in 𝒫aris, Ann paid."
 
 
@@ -94,6 +96,7 @@ def open_stage(tmp_path: Path, serve: Callable[..., Server], open_page: Callable
         page = open_page(f"{server.url}/label?stage={stage}&who=yz&record=s1", **options)
         expect(page.locator(".card[data-record='s1']")).to_be_visible()
         expect(page.locator(".placed li")).to_have_count(0)
+        page.wait_for_function(LOADED)
         return page
 
     return open_stage

@@ -43,10 +43,10 @@ def test_paid_calls_carry_tokens_cost_and_latency(llm: Callable[..., Build], rec
 def test_no_more_calls_at_once_than_the_stage_allows(
     llm: Callable[..., Build], records: Records, memory: Memory, server: LlmServer
 ) -> None:
-    server.answers(latency_s=0.02)
-    run(llm(concurrency=3).work(records(*map(str, range(20)))), memory)
+    server.answers(latency_s=0.2)
+    run(llm(concurrency=3).work(records(*map(str, range(9)))), memory)
     assert server.counters()["most_at_once"] == 3
-    assert len(memory.values("reply")) == 20
+    assert len(memory.values("reply")) == 9
 
 
 def test_a_paid_call_is_never_made_twice_in_a_run_or_after_it(

@@ -136,8 +136,8 @@ def test_a_call_that_hangs_ends_with_the_time_out(model: Model) -> None:
 
 def test_the_time_out_names_what_was_tried(model: Model) -> None:
     model.server.answers(faults=["500", "500"], always="hang")
-    [reply] = model.ask(model.stage(timeout_s=2.0), "a")
-    assert reply.error == "no answer within 2 s, after HTTP 500: something broke"
+    [reply] = model.ask(model.stage(timeout_s=4.0), "a")
+    assert reply.error == "no answer within 4 s, after HTTP 500: something broke"
 
 
 def test_nobody_at_the_address_is_infrastructure(model: Model) -> None:

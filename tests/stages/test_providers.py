@@ -106,7 +106,7 @@ def test_what_can_not_be_found_out_ends_no_run(model: Model, rule: dict[str, Any
 
 
 def test_an_answer_that_takes_too_long_finds_nothing_out(model: Model) -> None:
-    stage = model.stage(timeout_s=0.3)
+    stage = model.stage(timeout_s=1.5)
     one_after_another(stage, "good")
     model.server.answers(rules=[UNNAMED], always="hang")
     replies = one_after_another(stage, *(f"bad {number}" for number in range(MOST_DOUBTFUL)))

@@ -17,14 +17,14 @@ from stagegap.store import Store, back_up, restore
 from store.material import RUN, label, output, records
 
 WRITER = """
-import sys
+import itertools, sys
 from pathlib import Path
 from stagegap.model.run import SYSTEM
 from stagegap.store import Store
 from store.material import RUN, label, output
 
 with Store.open(Path(sys.argv[1])) as store:
-    for n in range(5_000):
+    for n in itertools.count():
         store.append_outputs(RUN, SYSTEM, [output(f"r{n}", value=f"bought {n} " * 9, key=f"{n:032x}", cost=0.01)])
         store.append_labels("mail", [label(str(n))])
         print(n, flush=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import llm_server
-from killed_runs import AT_ONCE, Project
+from killed_runs import AT_ONCE, LONG_S, Project
 from stagegap.errors import ConfigurationError, StagegapError
 from stagegap.model.run import RunStatus
 from stagegap.runner import RunOptions, WorkerRecipe, read_materials
@@ -108,7 +108,7 @@ def test_an_engine_that_is_none_is_refused_at_once() -> None:
 def test_a_killed_driver_takes_its_workers_along_and_the_next_run_completes(
     tmp_path: Path, server: llm_server.LlmServer
 ) -> None:
-    server.answers(latency_s=0.02)
+    server.answers(latency_s=LONG_S)
     project = Project(tmp_path, server)
     project.write(80)
     with project.start("--engine", "processes:2") as process:
