@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import gc
 from dataclasses import FrozenInstanceError, dataclass, field
 
 import pytest
 
 from stagegap.model.answer import Output, Status
-from stagegap.model.frozen import maker
+from stagegap.model.frozen import YOUNG, maker, rare_collections
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,29 @@ def test_missing_field_is_refused() -> None:
 def test_class_with_a_default_of_its_own_for_each_object_is_refused() -> None:
     with pytest.raises(ValueError, match="Listed is not made of plain values"):
         maker(Listed)
+
+
+def test_collector_is_as_before_after_work_that_failed() -> None:
+    before = gc.get_threshold()
+    inside: list[tuple[int, int, int]] = []
+
+    def work() -> None:
+        with rare_collections():
+            inside.append(gc.get_threshold())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        work()
+    assert inside == [(YOUNG, *before[1:])]
+    assert gc.get_threshold() == before
+
+
+def test_collector_that_is_off_or_rarer_stays_so() -> None:
+    before = gc.get_threshold()
+    try:
+        for rarer in (0, 2 * YOUNG):
+            gc.set_threshold(rarer, 10, 10)
+            with rare_collections():
+                assert gc.get_threshold() == (rarer, 10, 10)
+    finally:
+        gc.set_threshold(*before)

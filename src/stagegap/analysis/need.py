@@ -227,7 +227,7 @@ def _lacking(evidence: ev.Evidence) -> NDArray[np.bool_]:
     looked_into = np.array(known, dtype=np.bool_).reshape(-1, len(names))
     if whole is None:
         return looked_into
-    lacking = np.ones((whole.count, len(names)), dtype=np.bool_)
+    lacking = np.ones((whole.count, len(names)), dtype=np.bool_, order="F")  # read column by column
     lacking[list(whole.places)] = looked_into
     return lacking
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
+from stagegap.model.frozen import rare_collections
 from stagegap.model.run import RunStatus
 from stagegap.runner.answers import Known, Writer
 from stagegap.runner.budget import Budget, Meter, counted, is_paid
@@ -35,21 +35,6 @@ from stagegap.runner.work import (
 )
 from stagegap.stages.guards import Belongings, belongings_kept, end_if_robbed
 from stagegap.stages.protocol import AsyncStage
-
-YOUNG = 100_000
-"""Objects after which the collector looks at the new ones; Python's own 700 make it a sixth of the time of a run."""
-
-
-@contextlib.contextmanager
-def rare_collections() -> Generator[None]:
-    """Let the collector look at new objects rarely: those of a run hold no cycles, and leave without it."""
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], YOUNG) if before[0] else 0, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
 
 NOTICE_S = 0.1
 WINDOW = 8_192

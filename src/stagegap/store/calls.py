@@ -11,6 +11,9 @@ from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+# The rows of a query have the types of its columns, which it names.
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +23,7 @@ from stagegap.store.attach import Attachment, Session
 from stagegap.store.drain import Drainer
 from stagegap.store.events import applied
 from stagegap.store.journal import Journal
-from stagegap.store.outputs import CACHEABLE, NEWER, doubled
+from stagegap.store.outputs import CACHEABLE, NEWER, RecordBits, doubled
 
 NEWEST = 1_000
 """Calls that are looked at: enough for a mean within a few per cent, and young."""
@@ -61,18 +64,24 @@ def by_stage(session: Session, runs: Sequence[str]) -> dict[tuple[str, str], Sta
         and cell in (select id from cell where name = ?)"""
     chosen = list(runs), str(SYSTEM)
     newest = "qualify row_number() over (partition by run, stage, record, repeat order by seq desc) = 1"
-    rows = session.rows(
-        f"""select replace(r.key::varchar, '-', ''), s.name, o.cost, o.priced, o.latency, o.timed
-        from (select run, stage, avg(cost) as cost, count(cost) as priced,
-                median(latency_ms) as latency, count(latency_ms) as timed
-              from (select run, stage, cost, latency_ms from output where {where}
-                    {newest if doubled(session, where, *chosen) else ""}) group by run, stage) o
-            join run r on r.id = o.run join stage s on s.id = o.stage""",
-        *chosen,
-    )
+
+    def spent(of_each: str) -> list[Any]:
+        return session.rows(
+            f"""select replace(r.key::varchar, '-', ''), s.name, o.* exclude (run, stage)
+            from (select run, stage, avg(cost), count(cost), median(latency_ms), count(latency_ms),
+                    max(repeat) > 0 or count(*) > bit_count({RecordBits.of(session).aggregate})
+                from (select run, stage, record, repeat, cost, latency_ms from output where {where} {of_each})
+                group by run, stage) o
+                join run r on r.id = o.run join stage s on s.id = o.stage""",
+            *chosen,
+        )
+
+    rows = spent("")
+    if any(row[-1] for row in rows) and doubled(session, where, *chosen):
+        rows = spent(newest)
     return {
         (run, stage): StageSpending(cost=cost, priced=priced, latency_ms=latency, timed=timed)
-        for run, stage, cost, priced, latency, timed in rows
+        for run, stage, cost, priced, latency, timed, _ in rows
     }
 
 

@@ -5,7 +5,7 @@ rests on.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -173,26 +173,27 @@ def put_scores(session: Session, run: str, cell: Cell, scores: Mapping[tuple[str
             for place, by_record in zip(places, scores.values(), strict=True)
             for name, value in by_record.items()
         ]
+        look_up(session, cascade, {name for by_record in scores.values() for name in by_record})
         missing = sum(
-            _put_scores(session, of_cell, cascade, rows[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)
+            _put_scores(session, of_cell, rows[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)
         )
         if missing:
             raise NotFound(f"{missing} of {len(rows)} scores are for records that the store does not know.")
 
 
-def _put_scores(
-    session: Session, of_cell: tuple[int, int], cascade: int, rows: Sequence[tuple[int, int, str, float]]
-) -> int:
-    """Store some scores (stage, metric, record, value); give the number of those that are for unknown records."""
+def _put_scores(session: Session, of_cell: tuple[int, int], rows: Sequence[tuple[int, int, str, float]]) -> int:
+    """Store some scores (stage, metric, record, value); give the number of those that are for unknown records.
+
+    Records are found in the table `named`.
+    """
     stages, metrics, names, values = zip(*rows, strict=True)
     session.run(
         """create or replace temp table scored as select s.stage, s.metric, r.id as record, s.value from
         (select unnest(?::usmallint[]) as stage, unnest(?::usmallint[]) as metric,
             unnest(from_json_strict(?::varchar, '["VARCHAR"]')) as name,
             unnest(from_json_strict(?::varchar, '["DOUBLE"]')) as value) s
-        join record r on r.name = s.name and r.cascade = ?""",
+        join named r on r.name = s.name""",
         list(stages), list(metrics), json_text.write(list(names)).decode(), json_text.write(list(values)).decode(),
-        cascade,
     )  # fmt: skip
     session.run(
         """delete from score o using scored s
@@ -205,6 +206,19 @@ def _put_scores(
         *of_cell,
     )
     return len(rows) - session.rows("select count(*) from scored")[0][0]
+
+
+def look_up(session: Session, cascade: int, ids: Iterable[str]) -> None:
+    """Fill the table `named` with these records (id, name): first from those with labels, then from all if need be."""
+    session.run(
+        """create or replace temp table asked as
+        select distinct unnest(from_json_strict(?::varchar, '["VARCHAR"]')) as name""",
+        json_text.write(list(ids)).decode(),
+    )
+    chosen = f"select id, name from record semi join asked using (name) where cascade = {cascade}"
+    session.run(f"create or replace temp table named as {chosen} and id in (select record from label)")
+    if session.rows("select exists (from asked anti join named using (name))")[0][0]:
+        session.run(f"insert into named {chosen} and id not in (select id from named)")
 
 
 def scores(session: Session, run: str, cell: Cell, *, stage: str, metric: str) -> dict[str, float]:

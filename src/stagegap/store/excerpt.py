@@ -23,7 +23,7 @@ from stagegap.model.run import (
 from stagegap.store import outputs
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
-from stagegap.store.control import identify
+from stagegap.store.control import identify, look_up
 from stagegap.store.records import record_of_row
 
 
@@ -61,17 +61,14 @@ def excerpt(
 ) -> Excerpt:
     """Read the records of these ids that the run scores; `names_at` looks others up later. Raises: NotFound."""
     prepare(session, wanted)
-    session.run(
-        """create or replace temp table excerpt as select e.* from evaluated e join record r on r.id = e.record
-        where r.name in (select unnest(from_json_strict(?::varchar, '["VARCHAR"]')))""",
-        json_text.write(list(ids)).decode(),
-    )
+    key, cascade = identify(session, wanted.run)
+    look_up(session, cascade, ids)
+    session.run("create or replace temp table excerpt as select e.* from evaluated e join named on id = record")
     rows = session.rows(
         """select e.position, r.name, v.cluster, v.split, v.difficulty, v.slices, v.fields
         from excerpt e join record r on r.id = e.record
             join record_version v on v.record = e.content and v.version = e.version order by e.position"""
     )
-    key = identify(session, wanted.run)[0]
     filled = frozenset(
         (cell, stage)
         for cell, stage in session.rows(
@@ -197,15 +194,6 @@ def _outputs(session: Session, key: int, cells: Sequence[str]) -> dict[tuple[str
     return by_place
 
 
-def _of_system(session: Session, key: int, wanted: Wanted) -> str:
-    """A query of the first repeats of the system's outputs of the scored records, the newest of each."""
-    scored = "" if wanted.split is None else "semi join evaluated using (record)"
-    rows = f"""select o.* from output o {scored} where run = {key} and repeat = 0
-        and cell = (select id from cell where name = '{SYSTEM}')"""
-    newest = "qualify row_number() over (partition by stage, record order by seq desc) = 1"
-    return f"{rows} {newest}" if _is_doubled(session, key) else rows
-
-
 def _is_doubled(session: Session, key: int) -> bool:
     return bool(
         outputs.doubled(session, f"run = {key} and repeat = 0 and cell = (select id from cell where name = '{SYSTEM}')")
@@ -213,10 +201,13 @@ def _is_doubled(session: Session, key: int) -> bool:
 
 
 def _tallies(session: Session, key: int, wanted: Wanted) -> dict[str, StageTally]:
-    system = _of_system(session, key, wanted)
-    counted = session.rows(
-        f"select s.name, o.status, count(*) from ({system}) o join stage s on s.id = o.stage group by all"
-    )
+    scored = "" if wanted.split is None else "semi join evaluated using (record)"
+    system = f"""select o.* from output o {scored} where run = {key} and repeat = 0
+        and cell = (select id from cell where name = '{SYSTEM}')"""
+    counted, is_doubled = _ends(session, system)
+    if is_doubled:
+        system += " qualify row_number() over (partition by stage, record order by seq desc) = 1"
+        counted, _ = _ends(session, system)
     rows = session.rows(
         f"""select s.name, o.status, count(*), min(r.name), arg_min(coalesce(o.error, ''), r.name)
         from ({system}) o join stage s on s.id = o.stage join record r on r.id = o.record
@@ -238,6 +229,19 @@ def _tallies(session: Session, key: int, wanted: Wanted) -> dict[str, StageTally
         name: StageTally(statuses={Status(ended): n for at, ended, n in counted if at == name}, odd=odd[name])
         for name in wanted.stages
     }
+
+
+def _ends(session: Session, system: str) -> tuple[list[tuple[str, str, int]], bool]:
+    """How many outputs ended how at each stage, and whether some record has two at one of them."""
+    rows = session.rows(
+        f"""with ended as (
+            select stage, status, count(*) as n, {outputs.RecordBits.of(session).aggregate} as bits
+            from ({system}) group by all)
+        select s.name, list((e.status, e.n)), sum(e.n) > bit_count(bit_or(e.bits))
+        from ended e join stage s on s.id = e.stage group by e.stage, s.name"""
+    )
+    counted = [(name, status, n) for name, ends, _ in rows for status, n in ends]
+    return counted, any(is_doubled for *_, is_doubled in rows)
 
 
 def _named_twice(session: Session, system: str, stage: str) -> OddOutputs | None:
@@ -282,19 +286,22 @@ def _slices(session: Session) -> tuple[str, ...]:
     One witness for each kind of record is looked up; all records only where one of these is not scored.
     """
 
-    def names(rows: str) -> set[str]:
-        keys = "list_concat(json_keys(slices), if(graded, ['difficulty'], []))"
-        return {row[0] for row in session.rows(f"select distinct unnest({keys}) from ({rows})")}
-
+    names = "unnest(list_concat(json_keys(slices), if(graded, ['difficulty'], []))) as name"
     kind = "slices, difficulty is not null as graded"
-    every = names(f"select distinct {kind} from record_version")
-    witnesses = f"select {kind}, max(record) as content, arg_max(version, record) as version"
-    scored = names(f"from evaluated join ({witnesses} from record_version group by all) using (content, version)")
-    if scored != every:
-        scored = names(
-            f"""select distinct {kind} from record_version v
-            semi join evaluated e on e.content = v.record and e.version = v.version"""
+    of_witnesses = session.rows(
+        f"""with kinds as (
+            select {kind}, max(record::ubigint << 32 | version) as witness from record_version group by all)
+        select name, bool_or(is_scored) from (
+            select {names}, e.record is not null as is_scored from kinds left join evaluated e
+            on e.content = (witness >> 32)::uinteger and e.version = (witness & {2**32 - 1})::uinteger) group by name"""
+    )
+    scored = {name for name, is_scored in of_witnesses if is_scored}
+    if len(scored) < len(of_witnesses):
+        rows = session.rows(
+            f"""select distinct {names} from (select distinct {kind} from record_version v
+            semi join evaluated e on e.content = v.record and e.version = v.version)"""
         )
+        scored = {row[0] for row in rows}
     return tuple(sorted(scored))
 
 

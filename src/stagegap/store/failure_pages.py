@@ -10,7 +10,7 @@ from stagegap.model.notes import CodeEvent, Failure, FailurePage, OddityEvent, R
 from stagegap.store import events
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Attachment, Session
-from stagegap.store.control import identify, intern_stage
+from stagegap.store.control import identify, intern_stage, look_up
 from stagegap.store.drain import Drainer
 from stagegap.store.events import Event
 from stagegap.store.journal import Journal
@@ -36,6 +36,7 @@ def put(session: Session, run: str, failures: Sequence[Failure]) -> None:
         session.run("delete from failure where run = ?", key)
         for stage in dict.fromkeys(failure.stage for failure in failures):
             intern_stage(session, cascade, stage)
+        look_up(session, cascade, {failure.record for failure in failures})
         for start in range(0, len(failures), CHUNK):
             _insert(session, key, cascade, failures[start : start + CHUNK], before)
 
@@ -54,7 +55,7 @@ def _insert(session: Session, key: int, cascade: int, failures: Sequence[Failure
             f.win, f.unit
         from (select {spread} from (select from_json_strict($3::varchar, '{_SHAPE}') as p)) f
             join stage s on s.name = f.stage and s.cascade = $2
-            join record r on r.name = f.record and r.cascade = $2
+            join named r on r.name = f.record
         order by s.id, f.place""",
         key,
         cascade,

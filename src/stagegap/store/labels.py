@@ -133,7 +133,12 @@ def _column(name: str) -> str:
     return f"coalesce({column}, {_DEFAULTS[name]!r})" if name in _DEFAULTS else column
 
 
-_ROW = ", ".join(_column(name) for name in (*LABEL_FIELDS, *_ANSWERS))
+_RARE = ("unsure", "odd", "note", "verified", "targeted", "run", "reason", "cites", "task", "facts", "also")
+"""What few labels say comes as one column, null for all others: a cell costs as much as any other, empty or not."""
+_OFTEN = tuple(name for name in LABEL_FIELDS if name not in _RARE)
+_ROW = f"""{", ".join(map(_column, _OFTEN))}, l.value,
+    nullif({{{", ".join(f"'{name}': {_column(name)}" for name in _RARE)}}},
+        {{{", ".join(f"'{name}': {repr(_DEFAULTS[name]) if name in _DEFAULTS else 'null'}" for name in _RARE)}}})"""
 _JOINS = """
     join stage s on s.id = l.stage join record r on r.id = l.record join annotator p on p.id = l.annotator
 """
@@ -233,15 +238,16 @@ def tail(session: Session, journal: Journal) -> list[tuple[int, str, Label]]:
 
 def _labels(rows: Sequence[Sequence[Any]]) -> list[Label]:
     """Labels of rows that begin with the columns of `_ROW`; answers that are written alike are one object."""
-    plain = len(LABEL_FIELDS)
     answers: dict[tuple[str | None, str | None], Answer | None] = {(None, None): None}
     labels: list[Label] = []
     for row in rows:
-        value, facts, also = row[plain : plain + len(_ANSWERS)]
+        value, rare = row[len(_OFTEN) : len(_OFTEN) + 2]
+        said: dict[str, Any] = rare or {}
+        facts, also = said.pop("facts", None), _further(said.pop("also", None))
         if (value, facts) not in answers:
             answers[value, facts] = _written(value, facts)
-        own = dict(zip(LABEL_FIELDS, row, strict=False))
-        labels.append(_new_label(**own, answer=answers[value, facts], also=_further(also)))
+        own = dict(zip(_OFTEN, row, strict=False))
+        labels.append(_new_label(**own, **said, answer=answers[value, facts], also=also))
     return labels
 
 

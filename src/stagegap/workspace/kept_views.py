@@ -21,6 +21,7 @@ from stagegap.analysis.views import Scorecard
 from stagegap.errors import StoreError
 from stagegap.metrics import Compared
 from stagegap.model.estimate import Estimate
+from stagegap.model.frozen import rare_collections
 from stagegap.model.record import Json
 from stagegap.model.run import Run
 from stagegap.oddities.card import Screen
@@ -147,7 +148,8 @@ class KeptViews:
         known = self.kept(question, now=now)
         if known is not None and not known.is_old:
             return known.view
-        view = make()
+        with rare_collections():
+            view = make()
         with suppress(StoreError):
             self.keep(question, view, now=now)
         return view

@@ -11,6 +11,7 @@ from stagegap import plugins
 from stagegap.analysis.failures import title
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.exchange.recorded import read_printed, read_ratings
+from stagegap.model.frozen import rare_collections
 from stagegap.model.notes import OddityEvent
 from stagegap.model.run import Run, RunStatus
 from stagegap.oddities.card import Detector, Screen
@@ -38,6 +39,7 @@ class Oddities:
         self._views = base.views
         self._runs = Runs(base)
 
+    @rare_collections()
     def screen(self, cascade: str, runs: Sequence[str] = ()) -> Screen:
         """Screen these runs together, by default the newest that is done; one run's screen is kept. Raises: NotFound.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.estimate import Estimate
+from stagegap.model.frozen import rare_collections
 from stagegap.model.run import SYSTEM, Run, RunStatus
 from stagegap.model.wording import listed
 from stagegap.store import Store
@@ -205,6 +206,7 @@ def wanted_of(store: Store, run: Run, cascade: Cascade) -> Wanted:
     )
 
 
+@rare_collections()
 def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Scorecard:
     """Compute and keep what is known of a run from all labels: scorecard, scores, failures, which labels come next."""
     from stagegap.analysis.need import need_view
