@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from stagegap.analysis.views import Scorecard, from_json, to_json
 from stagegap.model.answer import Answer, Label
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Stage
 from stagegap.model.run import Run, RunStatus
+from stagegap.people.agreement import commonest
 from views_of_runs import CHAIN, Material, evidence, material, with_people
 
 FIVE = {"bob": 0.95, "cid": 0.9, "dora": 0.95, "eve": 0.9}
@@ -49,6 +51,14 @@ def test_people_are_held_against_each_other_and_the_system_against_the_same_targ
     assert [(one.answer, one.count > 50) for one in row.prevalence] == [("right", True), ("wrong", True)]
     assert sum(one.share for one in row.prevalence) == pytest.approx(1)
     assert from_json(AgreeView, to_json(found)) == found
+
+
+def test_answers_that_are_as_common_stand_in_one_order():
+    found = view(with_people(material(CHAIN, 40), {"bob": 0.5}, stage="B"))
+    counts = [(one.count, one.answer) for one in found.stages[1].prevalence]
+    assert counts == sorted(counts, key=lambda pair: (-pair[0], pair[1]))
+    assert commonest(Counter(["b", "a", "c", "c"])) == commonest(Counter(["c", "a", "c", "b"]))
+    assert commonest(Counter(["b", "a", "c", "c"])) == [("c", 2), ("a", 1), ("b", 1)]
 
 
 def test_one_person_gives_no_ceiling_and_the_view_says_what_would():

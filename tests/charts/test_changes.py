@@ -39,6 +39,16 @@ def test_stage_whose_outputs_are_all_the_same_has_not_changed() -> None:
     assert "no measurable difference" not in drawn
 
 
+def test_outputs_that_are_all_the_same_on_one_cluster_say_no_change_and_no_score() -> None:
+    """The change is known to be 0; of the score too little is known."""
+    view = comparison()
+    nobody = unmeasured("too few: all 65 records belong to one cluster", n=65)
+    same = replace(view.stages[0], before=nobody, after=nobody, claim=no_change(65, "every output is the same"))
+    drawn = row_of(charts.changes(replace(view, stages=(same,))), "route")
+    assert "route: 0 points" in drawn
+    assert "nothing changed" in drawn
+
+
 def test_axis_is_the_same_to_both_sides_and_never_narrower_than_five_points() -> None:
     wide = charts.changes(comparison())
     assert all(f">{tick}<" in wide for tick in ("−20", "−10", "0", "+10", "+20"))

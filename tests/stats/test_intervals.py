@@ -114,6 +114,17 @@ def test_paired_difference_of_clusters_has_the_quantile_of_their_spread(clusters
     assert math.sqrt(100 * high / (1 - high)) == pytest.approx(within.quantile(level), rel=1e-6)
 
 
+@pytest.mark.parametrize("per_cluster", [1, 2])
+@given(values=st.lists(st.floats(0, 1), min_size=2, max_size=12))
+def test_a_mean_of_scores_has_limits_that_scores_can_have(values: list[float], per_cluster: int):
+    found = mean_of(np.array(values), clusters(str(i // per_cluster) for i in range(len(values))))
+    assert not found.is_measured or 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_a_mean_of_differences_reaches_as_far_as_it_must():
+    assert mean_of(np.array([-1.0, 0.5, 0.6]), clusters("abc")).high > 1
+
+
 def test_one_cluster_has_no_interval():
     reason = "too few: all 9 records belong to one cluster"
     units = clusters(["a"] * 9)

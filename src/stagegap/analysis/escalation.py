@@ -246,9 +246,10 @@ def _money(values: Floats, units: Clusters) -> Estimate:
     """US dollars a record, or that a price is unknown."""
     if np.isnan(values).any():
         return unmeasured("not measured: the cost of a call is unknown", n=len(values))
-    if units.are_records:
-        return mean_t(values)
-    return mean_t(values, within=spread(values, units.codes)) if units.count > 1 else one_cluster(len(values))
+    if not units.are_records and units.count < 2:
+        return one_cluster(len(values))
+    within = None if units.are_records else spread(values, units.codes)
+    return mean_t(values, within=within, scale=(0.0 if values.min() >= 0 else -math.inf, math.inf))
 
 
 _COLUMNS = (

@@ -182,7 +182,7 @@ def calibration(rows: Sequence[LedgerRow]) -> Calibration:
     errors = np.array([row.error for row in measured])
     bold = [row for row in measured if row.expectation.predicted != 0]
     bias = mean_t(errors)
-    size = mean_t(np.abs(errors))
+    size = mean_t(np.abs(errors), scale=(0.0, math.inf))
     inside = _share([row.is_inside is True for row in measured])
     return Calibration(
         n=len(measured),

@@ -53,6 +53,9 @@ def _stage_row(stage: StageChange) -> Row:
     if not _is_drawn(stage):
         why = stage.sentence if not stage.is_compared else stage.claim.change.method
         return Row(head=head, says=f"{head}: {why}.", note=why)
+    if not (stage.before.is_measured and stage.after.is_measured):
+        # Every output is the same, so the change is known to be 0 where too little is known of the score itself.
+        return change_row(head, stage.claim)
     sides = f"{figures.share(stage.before.value)} to {figures.share(stage.after.value)}"
     return change_row(head, stage.claim, more=(sides,), says=f"{sides}, ")
 

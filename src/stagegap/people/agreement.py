@@ -226,8 +226,13 @@ def prevalence(answers: Answers, output: OutputType) -> tuple[Share, ...]:
     )
     total = sum(counts.values())
     return tuple(
-        Share(answer=answer, count=count, share=count / total) for answer, count in counts.most_common(MOST_SHARES)
+        Share(answer=answer, count=count, share=count / total) for answer, count in commonest(counts)[:MOST_SHARES]
     )
+
+
+def commonest(counts: Counter[str]) -> list[tuple[str, int]]:
+    """The most common first, of equal ones by name: the same in any order in which they came."""
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def category(value: Json) -> str:

@@ -433,7 +433,7 @@ def _mean_win(values: Floats, units: Sequence[str]) -> Estimate:
     up, down = float((values > 0).mean()), float((values < 0).mean())
     if (np.abs(values) == (values != 0)).all():
         return paired_difference(up=up, down=down, n=len(values), within=within)
-    return mean_t(values, within=within)
+    return mean_t(values, within=within, scale=(-1.0, 1.0))
 
 
 def _headline(stage: str, noun: str, failures: int, n: int, read: int, rows: Sequence[CodeRow]) -> str:

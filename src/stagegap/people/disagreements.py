@@ -21,7 +21,7 @@ from stagegap.model.answer import REASONS, Answer, Label, Reference, is_graded
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
-from stagegap.people.agreement import ChanceCorrected, agreement
+from stagegap.people.agreement import ChanceCorrected, agreement, category, commonest
 from stagegap.people.card import answer_from_values, guideline_hash
 from stagegap.stats.raters import DawidSkene, dawid_skene
 from stagegap.tables import figures
@@ -78,7 +78,8 @@ def disagreement(labels: Sequence[Label], by: Metric) -> Disagreement | None:
     if len(answers) < 2 or (not math.isnan(alike) and alike >= 1):
         return None
     record = labels[0].record
-    first, second = (answers[key] for key, _ in votes.most_common(2))
+    by_votes = sorted(answers, key=lambda key: (-votes[key], category(answers[key].value)))
+    first, second = (answers[key] for key in by_votes[:2])
     if sha256(record.encode("utf-8", "surrogatepass")).digest()[0] % 2:
         first, second = second, first
     return Disagreement(
@@ -246,12 +247,12 @@ def beyond_chance(coefficient: ChanceCorrected) -> str:
 
 def most_cited(settled: Sequence[Label]) -> list[tuple[str, int]]:
     """The guideline lines that adjudications in force rest on, the most cited first: what to write better."""
-    return Counter(label.cites for label in settled if label.cites).most_common(5)
+    return commonest(Counter(label.cites for label in settled if label.cites))[:5]
 
 
 def reasons(settled: Sequence[Label]) -> list[tuple[str, int]]:
     """How often each reason was named, the most common first."""
-    return Counter(label.reason for label in settled if label.reason).most_common()
+    return commonest(Counter(label.reason for label in settled if label.reason))
 
 
 Floats = NDArray[np.float64]

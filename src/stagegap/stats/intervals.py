@@ -12,6 +12,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.distributions import normal_quantile, t_quantile
 from stagegap.stats.spread import SMALLEST, Clusters, Spread, distinct, spread
 
+ENDLESS = (-math.inf, math.inf)
 ALL_EQUAL = "too few: all values are equal, so their spread is unknown"
 
 
@@ -72,17 +73,17 @@ def wilson_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.
 def mean_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.95) -> Estimate:
     """The mean of values, NaN ones left out: Wilson's interval for 0/1 values, Student's t for others.
 
-    With clusters on the effective number of records, as `wilson_of`.
+    With clusters on the effective number of records, as `wilson_of`. Limits of scores stay within [0, 1].
     """
     known = ~np.isnan(values)
     present, codes = values[known], units.codes[known]
     if not len(present) or bool(((present == 0) | (present == 1)).all()):
         return wilson_of(values, units, level=level)
-    if distinct(codes) == len(present):
-        return mean_t(present, level=level)
-    if distinct(codes) < 2:
+    is_alone = distinct(codes) == len(present)
+    if not is_alone and distinct(codes) < 2:
         return one_cluster(len(present))
-    return mean_t(present, within=spread(present, codes), level=level)
+    scale = (0.0, 1.0) if present.min() >= 0 and present.max() <= 1 else ENDLESS
+    return mean_t(present, within=None if is_alone else spread(present, codes), level=level, scale=scale)
 
 
 def mean_of_clusters(values: NDArray[np.float64], units: Clusters, *, level: float = 0.95) -> Estimate:
@@ -151,8 +152,11 @@ def mean_t(
     *,
     within: Spread | None = None,
     level: float = 0.95,
+    scale: tuple[float, float] = ENDLESS,
 ) -> Estimate:
     """The mean of values with Student's t interval; NaN values are left out. Clusters as in `wilson`.
+
+    The limits stay within `scale`, which holds every value.
 
     >>> e = mean_t(np.array([1.0, 2.0, 3.0, 4.0]))
     >>> round(e.low, 4), round(e.high, 4)
@@ -171,8 +175,8 @@ def mean_t(
         half = within.quantile(level) * within.error
     return Estimate(
         value=mean,
-        low=mean - half,
-        high=mean + half,
+        low=max(scale[0], mean - half),
+        high=min(scale[1], mean + half),
         n=n,
         method="Student t" if within is None else f"Student t of clusters{within.note}",
         level=level,

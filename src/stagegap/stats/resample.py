@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.distributions import normal_cdf, normal_quantile, t_quantile
-from stagegap.stats.intervals import mean_of_clusters, one_cluster, paired_difference, wilson
+from stagegap.stats.intervals import ENDLESS, mean_of_clusters, one_cluster, paired_difference, wilson
 from stagegap.stats.spread import HALF, Clusters, Spread, distinct, spread
 
 Floats = NDArray[np.float64]
@@ -136,7 +136,6 @@ def draws(patterns: Patterns, *, resamples: int, rng: np.random.Generator) -> It
 
 
 RESAMPLES = 10_000
-ENDLESS = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True, kw_only=True)
