@@ -32,8 +32,10 @@ def switch(page: Page, stage: str, question: str) -> None:
     expect(page.locator(".card")).to_have_count(1)
 
 
-def all_saved(page: Page) -> None:
-    expect(page.locator(".saved")).to_have_text("All saved")
+def all_saved(page: Page, *, timeout_s: float | None = None) -> None:
+    """Wait until the page says so, as long as others wait for a page where nothing else is said."""
+    timeout = None if timeout_s is None else timeout_s * 1_000
+    expect(page.locator(".saved")).to_have_text("All saved", timeout=timeout)
     expect(page.locator(".card")).to_have_attribute("data-pending", "0")
 
 

@@ -51,7 +51,7 @@ class Labeller:
 
     def wait(self) -> None:
         """Wait until the page says that all is saved."""
-        all_saved(self._page)
+        all_saved(self._page, timeout_s=WAITING_S)
         self._settle(0)
 
     def lose_browser(self) -> None:
