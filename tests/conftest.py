@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,6 +41,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 def pytest_sessionfinish() -> None:
     """Write which lines and branches this process reached."""
     code_coverage.finish()
+
+
+def free_port() -> int:
+    """A port where nobody listens, of those that the machine gives to nobody by itself: none is lost meanwhile."""
+
+    def is_free(port: int) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+
+    return next(filter(is_free, random.SystemRandom().sample(range(20_000, 30_000), 100)))
 
 
 Copied = Callable[[Path], Path]

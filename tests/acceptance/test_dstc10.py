@@ -155,7 +155,7 @@ def recorded(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         yield run_of
 
 
-@pytest.mark.parametrize("system", [BASELINE, REPEATS])
+@pytest.mark.parametrize("system", [BASELINE, pytest.param(REPEATS, marks=pytest.mark.slow)])
 def test_the_whole_way_through_run_and_store_gives_the_published_scores(
     published: dict[str, dict[str, float]], recorded: Callable[[str], Workspace], system: str
 ):

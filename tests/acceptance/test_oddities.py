@@ -61,6 +61,7 @@ def test_masked_faults_of_chains_of_thought_are_found(tmp_path: Path, task: str,
     assert card.q < 0.05
 
 
+@pytest.mark.slow  # the task with many is in the gate
 def test_task_with_hardly_a_masked_fault_shows_none(tmp_path: Path) -> None:
     chosen = [row for row in rows(MISTAKES) if row["task"] == "multistep_arithmetic"]
     with project(tmp_path, chosen) as opened:

@@ -119,6 +119,7 @@ def test_records_without_an_outcome_everywhere_leave_nothing_to_say():
     assert (found.is_measured, found.note, found.n) == (False, "", 0)
 
 
+@pytest.mark.slow  # six stages are sampled in the gate
 def test_twelve_stages_are_sampled_in_a_fraction_of_their_swap_sets():
     letters = "BCDEFGHIJK"
     shape = "A " + " ".join("A" + x for x in letters) + " " + letters + "L"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, expect, sync_playwright
 
+from conftest import free_port
 from stagegap.ui.access import Access
 from stagegap.workspace import Workspace
 
@@ -201,15 +200,10 @@ def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
     running.close()
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
 @pytest.fixture(scope="session")
 def host() -> Iterator[Host]:
-    """The process that servers are forked from. Their port lies where the machine gives none away by itself."""
-    running = Host(next(filter(_is_free, random.SystemRandom().sample(range(20_000, 30_000), 100))))
+    """The process that servers are forked from."""
+    running = Host(free_port())
     yield running
     running.close()
 

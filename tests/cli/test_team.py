@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -18,17 +17,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import Copied
+from conftest import Copied, free_port
 from stagegap.ui.server import HEADER, HEALTH, HOST, LOG, METRICS, PROXY_TOKEN
 from stagegap.workspace import Workspace
 
 TEAM = Path(__file__).parents[2] / "docs" / "team"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def command(project: Path, *words: str) -> subprocess.CompletedProcess[str]:

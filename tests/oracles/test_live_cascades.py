@@ -36,6 +36,7 @@ from stagegap.workspace import Workspace
 SLICES = ("language", "kind", "channel", "difficulty")
 
 
+@pytest.mark.slow  # random cascades and receipts go through the same oracle in the gate
 def test_the_shipped_mails(tmp_path: Path):
     """Customers as clusters, three people, facts, an outcome with a bar, a condition; then another query."""
     shutil.copytree(ROOT / "pipelines" / "support_email", tmp_path / "pipelines" / "support_email")

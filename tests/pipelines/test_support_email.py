@@ -129,6 +129,14 @@ def test_the_demo_gives_a_verdict_that_its_own_outputs_bear_out(workspace: Works
     assert all(row.person.is_measured and row.person.n == 126 for row in card.stages)
 
 
+def test_variant_with_a_language_model_would_call_the_draft_alone(folder: Path) -> None:
+    environment = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "none"}
+    with Workspace(folder, environment=environment, clock=time.time) as workspace:
+        planned = workspace.runs.plan(folder / "pipelines" / "support_email" / "llm.yaml")
+    assert {stage.stage for cell in planned.cells for stage in cell.stages if stage.calls} == {"draft"}
+
+
+@pytest.mark.slow  # the plan of it is in the gate
 def test_variant_with_a_language_model_shares_all_but_the_draft(folder: Path) -> None:
     with llm_server.running() as server:
         server.answers(reply="Returns are free within 30 days.")

@@ -39,6 +39,7 @@ def named(made: planted.Planted, n: int, simulations: int, *, seed: int = 0) -> 
     return Named(table[:, 0], table[:, 1], float(table[:, 2].mean()), float(table[:, 3].mean()))
 
 
+@pytest.mark.slow
 def test_the_gain_of_a_named_stage_is_too_large_as_shown_and_right_as_corrected():
     made = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.9, "B": 0.75, "C": 0.85})
     found = named(made, 60, 1_800)  # of 900 some 80 are named: a standard error of 0.01

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import streamlit
 
+from conftest import free_port
 from stagegap.errors import ConfigurationError
 from stagegap.ui import server
 from stagegap.ui.access import Access
@@ -94,12 +95,6 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv(server.FOLDER, "")
     monkeypatch.setenv(server.PAGES, "")
     return links
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_serve_hands_folder_and_pages_to_the_script_and_says_the_link_with_its_token(
