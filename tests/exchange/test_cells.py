@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 
 from exchange.material import texts
-from stagegap.exchange.rows import bare, cell, guarded, unguarded
+from stagegap.exchange.typed import bare, cell, guarded, unguarded
 
 
 @given(text=texts)

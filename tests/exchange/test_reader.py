@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -192,3 +193,36 @@ def test_doubled_and_incomplete_recorded_rows_are_refused(tmp_path: Path) -> Non
     with pytest.raises(InputError) as caught:
         read_recorded(path, RecordedFields(), stage="route", kind=Kind.NUMBER)
     assert [problem.line for problem in caught.value.problems] == [2, 3]
+
+
+def test_recorded_replies_beyond_what_memory_holds_are_those_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = ["tea", "\ud800 half", 2**63, 0.1 + 0.2, {"b": [1, None], "a": "é\u2028"}, ["x"], True]
+    rows = [{"record": f"m{n}", "value": value, "latency_ms": 1.5, "raw": "r"} for n, value in enumerate(values)]
+    path = written(tmp_path, *rows)
+    fields = RecordedFields(latency_ms="latency_ms", raw="raw")
+    monkeypatch.setattr("stagegap.exchange.recorded.IN_MEMORY", 10)
+    replies = read_recorded(path, fields, stage="draft", kind=Kind.OBJECT)
+    assert list(replies) == [f"m{n}" for n in range(len(values))]
+    assert [replies[f"m{n}"] for n in reversed(range(len(values)))] == [
+        Reply(value=value, latency_ms=1.5, raw="r") for value in reversed(values)
+    ]
+    assert json.dumps(replies["m4"].value) == json.dumps(values[4])  # the keys in the order of the file
+    assert len(replies) == len(values)
+    assert "m9" not in replies
+
+
+def test_recorded_replies_take_no_memory_for_what_they_say(tmp_path: Path) -> None:
+    path = tmp_path / "outputs.jsonl"
+    with path.open("w") as stream:
+        for n in range(2_000):
+            stream.write(json.dumps({"record": f"m{n}", "value": f"{n} " + "long " * 2_000}) + "\n")
+    tracemalloc.start()
+    try:
+        replies = read_recorded(path, RecordedFields(), stage="draft", kind=Kind.TEXT)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(replies) == 2_000
+    assert path.stat().st_size > 20_000_000 > 2 * peak

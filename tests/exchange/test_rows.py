@@ -118,6 +118,12 @@ def test_folder_is_not_a_regular_file(tmp_path: Path) -> None:
     assert complaint(tmp_path / "a.jsonl") == "a.jsonl: This is not a regular file."
 
 
+def test_gzip_that_is_broken_in_its_middle_is_one_sentence(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(bytes(range(32, 127)) * 200, mtime=0))
+    packed[12] ^= 0xFF
+    assert "The file can't be decompressed" in complaint(written(tmp_path, "odd.jsonl.gz", bytes(packed)))
+
+
 def test_broken_gzip_is_named(tmp_path: Path) -> None:
     assert "can't be decompressed" in complaint(written(tmp_path, "a.jsonl.gz", b"no gzip"))
 

@@ -13,9 +13,9 @@ from stagegap import redaction
 from stagegap.errors import near_names
 from stagegap.exchange import typed
 from stagegap.exchange.records import identity
-from stagegap.exchange.rows import Problems, Row, escaped, read_rows, unguarded
+from stagegap.exchange.rows import Problems, Row, read_rows
 from stagegap.exchange.tables import Column, ending_of, write_csv, write_jsonl, write_parquet
-from stagegap.exchange.typed import seconds
+from stagegap.exchange.typed import escaped, seconds, unguarded
 from stagegap.model.answer import LABEL_FIELDS, REASONS, SAID, Answer, Fact, Field, Label, LabelAction, Reference, Task
 from stagegap.model.cascade import POSITION, Cascade, Stage
 from stagegap.model.queue import WarmUp

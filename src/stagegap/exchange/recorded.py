@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Sequence
+import sys
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from threading import Lock
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.exchange import typed
 from stagegap.exchange.records import identity
-from stagegap.exchange.rows import TEXT_TABLES, Problems, Row, read_rows, table_ending, unguarded
-from stagegap.exchange.typed import seconds
+from stagegap.exchange.rows import TEXT_TABLES, Problems, Row, read_rows, rows_of, table_ending
+from stagegap.exchange.typed import seconds, unguarded
 from stagegap.model.answer import FirstFault, Mark, Rating, Status
 from stagegap.model.cascade import Kind
 from stagegap.model.record import Json
 from stagegap.oddities.tables import PrintedScore
 from stagegap.stages.protocol import Reply
+from stagegap.stages.recorded import as_row, reply_of
 
 STATUS_WORDS: dict[Status, tuple[str, ...]] = {
     Status.OK: ("ok", "success", "succeeded", "successful", "complete", "completed", "done", "finished", "stop", "200"),
@@ -55,7 +61,41 @@ class RecordedFields:
     """When it was made: seconds since 1970, or ISO 8601."""
 
 
-def read_recorded(path: Path, fields: RecordedFields, *, stage: str, kind: Kind) -> dict[str, Reply]:
+IN_MEMORY = 2**22
+"""Bytes of the recorded replies of a stage from which on they lie in a file."""
+
+
+class RecordedReplies(Mapping[str, Reply]):
+    """Replies by record, in the order of the file; what many of them say lies on disk until they are let go of."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self._lines = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # closed when the replies go
+        self._lock = Lock()
+        weakref.finalize(self, self._lines.close)
+
+    def add(self, record: str, reply: Reply) -> None:
+        """Note the reply of a record; the last one counts. Every reply is added before the first is looked up."""
+        self._places[sys.intern(record)] = self._lines.tell()
+        self._lines.write(json.dumps(as_row(reply)).encode() + b"\n")
+
+    def __getitem__(self, record: str) -> Reply:
+        with self._lock:
+            self._lines.seek(self._places[record])
+            line = self._lines.readline()
+        return reply_of(json.loads(line))
+
+    def __contains__(self, record: object) -> bool:
+        return record in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def read_recorded(path: Path, fields: RecordedFields, *, stage: str, kind: Kind) -> RecordedReplies:
     """What was recorded for each record; where the file has a field `stage`, only the rows of this stage.
 
     A row whose status says so, or whose value is null, is a skip. Cells of tables (CSV, TSV, Excel, Parquet)
@@ -63,8 +103,8 @@ def read_recorded(path: Path, fields: RecordedFields, *, stage: str, kind: Kind)
     Raises: InputError for missing fields, doubled records, unknown words for a status and odd numbers.
     """
     problems = Problems(path)
-    replies: dict[str, Reply] = {}
-    for row in read_rows(path):
+    replies = RecordedReplies()
+    for row in rows_of(path):
         missing = [name for name in _needed(row, fields) if name not in row.values]
         if missing:
             problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], row.values))
@@ -73,7 +113,7 @@ def read_recorded(path: Path, fields: RecordedFields, *, stage: str, kind: Kind)
             if record in replies:
                 problems.add(row.line, f"The record {record!r} has an output at stage {stage!r} already.")
             try:
-                replies[record] = _reply(row.values, fields, kind=kind, table=table_ending(path))
+                replies.add(record, _reply(row.values, fields, kind=kind, table=table_ending(path)))
             except ValueError as error:
                 problems.add(row.line, str(error))
     problems.raise_if_any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -144,7 +145,7 @@ def _inner(values: Mapping[str, Json], paths: Sequence[str]) -> dict[str, Json]:
 def _record(row: Row, source: RecordsSource, problems: Problems) -> Record:
     slices = {name: str(value) for name in source.slices if (value := field_of(row.values, name)) is not None}
     return Record(
-        id=identity(field_of(row.values, source.id)),
+        id=sys.intern(identity(field_of(row.values, source.id))),  # files of recorded outputs name it again
         fields={**row.values, **_inner(row.values, source.inner), **_typed(row, source, problems)},
         cluster=_group(row.values, source.cluster) or "",
         split=_group(row.values, source.split),

@@ -13,6 +13,7 @@ import math
 import re
 import struct
 import zipfile
+import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,56 +28,6 @@ import duckdb
 from stagegap.errors import InputError, MediaError, Problem, near_names, require
 from stagegap.model.record import Json, odd_number
 from stagegap.stages.canonical import parse_json
-
-# What a spreadsheet may read as the begin of a formula: OWASP, "CSV Injection", with the full-width forms.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
-_GUARDED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
-
-
-def guarded(text: str) -> str:
-    """Put an apostrophe before what a spreadsheet could run; `unguarded` takes exactly this one off.
-
-    >>> guarded("=1+1"), guarded("'=1"), guarded("'tis"), guarded("1-1")
-    ("'=1+1", "''=1", "'tis", '1-1')
-    """
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def unguarded(text: str) -> str:
-    """Take off the apostrophe that `guarded` put on; other texts are left as they are.
-
-    >>> unguarded("'=1+1"), unguarded("''=1"), unguarded("'tis"), unguarded("=1")
-    ('=1+1', "'=1", "'tis", '=1')
-    """
-    return text[1:] if _GUARDED.match(text) else text
-
-
-def bare(text: str) -> str:
-    """The text without protection; only one that `unguarded` would change gets an apostrophe.
-
-    >>> bare("=1+1"), bare("'=1")
-    ('=1+1', "''=1")
-    """
-    return f"'{text}" if _GUARDED.match(text) else text
-
-
-def escaped(text: str) -> str:
-    """Write lone surrogates as their escape, six characters, as the store holds them.
-
-    >>> escaped("a\\ud800")
-    'a\\\\ud800'
-    """
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-def cell(value: Json, *, raw: bool) -> str:
-    """The text of a cell: texts as they are but guarded (unless `raw`), None empty, the rest as JSON."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return bare(value) if raw else guarded(value)
-    return json.dumps(value, ensure_ascii=False)
-
 
 MAX_BYTES = 2 * 1024**3
 """Limit on the decompressed size of one file: a gzip bomb ends here."""
@@ -140,6 +91,14 @@ def read_rows(path: Path, *, files: Files = MappingProxyType({})) -> list[Row]:
 
     Raises: InputError with every problem of the file.
     """
+    return list(rows_of(path, files=files))
+
+
+def rows_of(path: Path, *, files: Files = MappingProxyType({})) -> Iterator[Row]:
+    """The rows of the file as they are read: of JSONL and Parquet no more than a few are in memory at once.
+
+    Raises: InputError as `read_rows`, at the latest behind the last row.
+    """
     problems = Problems(path)
     if not path.exists():
         near = near_names(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
@@ -160,9 +119,8 @@ def read_rows(path: Path, *, files: Files = MappingProxyType({})) -> list[Row]:
     if ending not in readers:
         known = f"Known: {', '.join(name for name in readers if name != '.ndjson')}."
         problems.fail(None, f"The ending {ending!r} is no format that can be read.", known)
-    rows = list(readers[ending](path, problems))
+    yield from readers[ending](path, problems)
     problems.raise_if_any()
-    return rows
 
 
 _PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "Zstandard", b"7z\xbc\xaf": "7-Zip", b"Rar!": "RAR"}
@@ -175,23 +133,31 @@ def refuse_packed(head: bytes, problems: Problems) -> None:
             problems.fail(None, f"The file is packed by {program}.", "Unpack it, or pack it by gzip.")
 
 
-def _text(path: Path, problems: Problems) -> str:
-    """Read the whole file as UTF-8, with or without a byte order mark."""
+def _lines(path: Path, problems: Problems) -> Iterator[str]:
+    """The lines of UTF-8, with or without a byte order mark, each with its end."""
+    size = 0
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         try:
-            content = stream.read(MAX_BYTES + 1)
-        except (gzip.BadGzipFile, EOFError) as error:
+            for number, line in enumerate(iter(partial(stream.readline, MAX_BYTES + 1), b""), start=1):
+                if number == 1:
+                    refuse_packed(line, problems)
+                    if line[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in line[:2]:
+                        problems.fail(None, "The file is UTF-16.", "Save it as UTF-8.")
+                if size + len(line) > MAX_BYTES:
+                    problems.fail(None, f"The file holds more than {MAX_BYTES // 1024**3} GB of text.")
+                yield _decoded(line, number, size, problems)
+                size += len(line)
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
             problems.fail(None, f"The file can't be decompressed: {error}.")
-    if len(content) > MAX_BYTES:
-        problems.fail(None, f"The file holds more than {MAX_BYTES // 1024**3} GB of text.")
-    refuse_packed(content, problems)
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:2]:
-        problems.fail(None, "The file is UTF-16.", "Save it as UTF-8.")
+
+
+def _decoded(line: bytes, number: int, place: int, problems: Problems) -> str:
+    """The text of a line that begins at a byte of its file."""
     try:
-        return content.decode("utf-8-sig")
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        problems.fail(line, f"Byte {error.start} (0x{content[error.start]:02x}) is not UTF-8.", "Save it as UTF-8.")
+        byte = f"Byte {place + error.start} (0x{error.object[error.start]:02x})"
+        problems.fail(number, f"{byte} is not UTF-8.", "Save it as UTF-8.")
 
 
 def read_json(path: Path) -> Json:
@@ -200,13 +166,14 @@ def read_json(path: Path) -> Json:
     if not path.is_file():
         problems.fail(None, "There is no such file.")
     try:
-        return parse_json(_text(path, problems))
+        return parse_json("".join(_lines(path, problems)))
     except ValueError as error:
         problems.fail(None, str(error))
 
 
 def _jsonl(path: Path, problems: Problems) -> Iterator[Row]:
-    for number, line in enumerate(_text(path, problems).split("\n"), start=1):
+    for number, ended in enumerate(_lines(path, problems), start=1):
+        line = ended.removesuffix("\n")
         if not line.strip():
             continue
         if len(line) > MAX_LINE:
@@ -225,7 +192,7 @@ def _jsonl(path: Path, problems: Problems) -> Iterator[Row]:
 
 def _json(path: Path, problems: Problems) -> Iterator[Row]:
     try:
-        entries = entries_of(parse_json(_text(path, problems)))
+        entries = entries_of(parse_json("".join(_lines(path, problems))))
     except ValueError as error:
         problems.fail(None, str(error))
     for number, entry in enumerate(entries, start=1):
@@ -283,7 +250,7 @@ def separator_of(header: str) -> str:
 
 def _csv(path: Path, problems: Problems) -> Iterator[Row]:
     csv.field_size_limit(MAX_LINE)
-    text = _text(path, problems)
+    text = "".join(_lines(path, problems))
     separator = "\t" if ".tsv" in path.suffixes else separator_of(re.split(r"[\r\n]", text, maxsplit=1)[0])
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:

@@ -22,7 +22,8 @@ import duckdb
 
 from stagegap import redaction
 from stagegap.errors import ConfigurationError, require
-from stagegap.exchange.rows import Problems, Row, cell, escaped
+from stagegap.exchange.rows import Problems, Row
+from stagegap.exchange.typed import cell, escaped
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import plain
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from stagegap import charts
-from stagegap.exchange.rows import cell
+from stagegap.exchange.typed import cell
 from stagegap.tables.table import Row
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from stagegap.model.answer import NO_ROW, Status
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Rejected, check_recorded, output_identity
-from stagegap.stages.canonical import digest
+from stagegap.stages.canonical import digest, digest_of
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.kinds import StageKind, Surroundings
 from stagegap.stages.protocol import RECORD_INPUT, Inputs, Reply
@@ -55,8 +55,8 @@ class RecordedStage:
 
     def __init__(self, stage: Stage, *, recorded: Mapping[str, Reply], corpora: Mapping[str, Corpus]) -> None:
         corpus = corpora.get(stage.output.of or "")
-        rows: dict[str, Json] = {record: _written(reply) for record, reply in recorded.items()}
-        self.fingerprint = digest(["recorded facts", digest(rows), output_identity(stage.output, corpus)])
+        rows = digest_of((record, as_row(recorded[record])) for record in sorted(recorded))
+        self.fingerprint = digest(["recorded facts", rows, output_identity(stage.output, corpus)])
         self._recorded = recorded
         self._check = check_recorded(stage.output, corpus.documents if corpus else ())
 
@@ -83,11 +83,21 @@ class RecordedStage:
         return replace(reply, value=accepted.value)
 
 
-def _written(reply: Reply) -> Json:
+def as_row(reply: Reply) -> Json:
+    """All that a file says of a recorded output, as JSON; `reply_of` reads it again."""
     return [
         reply.status.value, reply.value, reply.error, reply.raw, reply.latency_ms, reply.tokens_in, reply.tokens_out,
         reply.cost, reply.at,
     ]  # fmt: skip
+
+
+def reply_of(row: Sequence[Any]) -> Reply:  # Any: each entry has the type of its field
+    """The recorded output that `as_row` wrote."""
+    status, value, error, raw, latency_ms, tokens_in, tokens_out, cost, at = row
+    return Reply(
+        status=Status(status), value=value, error=error, raw=raw, latency_ms=latency_ms, tokens_in=tokens_in,
+        tokens_out=tokens_out, cost=cost, at=at,
+    )  # fmt: skip
 
 
 def build_recorded(stage: Stage, around: Surroundings) -> RecordedStage:

@@ -15,7 +15,7 @@ import orjson
 
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.foreign.protocol import Leftovers, Unmapped, inside, objects, text
-from stagegap.exchange.rows import escaped, read_json
+from stagegap.exchange.rows import read_json
 from stagegap.exchange.spans import Opinion, items_of
 from stagegap.exchange.spans.proposal import (
     MOST_STAGES,
@@ -31,6 +31,7 @@ from stagegap.exchange.spans.spool import Spool, Trace
 from stagegap.exchange.spans.steps import Case, Frames, Step, case_of
 from stagegap.exchange.spans.survey import StageSurvey, Survey, joined_texts, type_of
 from stagegap.exchange.spans.table import REFERENCE_NAMES
+from stagegap.exchange.typed import escaped
 from stagegap.model.record import Json, odd_number
 
 MANIFEST = "import.json"
@@ -292,10 +293,7 @@ class Writer:
         self._ids[case.id] = -1
         self.records += 1
         record: dict[str, Json] = {"record": case.id, **fields_of(case)}
-        if case.session:
-            record["session"] = case.session
-        if case.user:
-            record["user"] = case.user
+        record |= {name: value for name, value in (("session", case.session), ("user", case.user)) if value}
         if self.proposal.cluster and self.proposal.cluster not in record:
             record[self.proposal.cluster] = case.id
         attempts: dict[str, list[tuple[int, Step]]] = {}
