@@ -9,7 +9,15 @@ from stagegap import redaction
 from stagegap.analysis.changes import ChangeLists, ChangeRow, Comparison, ConfigChange, StageChange
 from stagegap.analysis.ledger import Ledger, LedgerRow
 from stagegap.analysis.record_view import word_difference
-from stagegap.charts.content import Manner, Pictures, differing_html, small_picture, value_html
+from stagegap.charts.content import (
+    Manner,
+    Pictures,
+    column_heads,
+    differing_html,
+    scroll_table,
+    small_picture,
+    value_html,
+)
 from stagegap.charts.gap import around_zero, change_row
 from stagegap.charts.marks import Chart, Key, Row, Scale, breakable
 from stagegap.tables import figures
@@ -116,12 +124,8 @@ def change_list(
     body = "".join(
         _record_row(row, is_chosen=row.record == chosen, picture=small_picture(pictures, row.record)) for row in rows
     )
-    heads = f'<th scope="col">{escape(noun.capitalize())}</th><th scope="col">Score</th>'
-    return (
-        f'<div class="bc"><div class="scroll long" tabindex="0" role="region" aria-label="{escape(what)}">'
-        f'<table class="fl ls cl"><caption class="sr">{escape(what)}</caption><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div></div>"
-    )
+    heads = column_heads(noun.capitalize(), "Score")
+    return scroll_table(heads, body, caption=what, table="fl ls cl", label=what, box="scroll long")
 
 
 def _record_row(row: ChangeRow, *, is_chosen: bool, picture: str) -> str:
@@ -210,14 +214,10 @@ def ledger(view: Ledger) -> str:
     """Draw one row an expectation, newest first."""
     if not view.rows:
         return '<div class="bc"><p class="none">Nothing was expected yet.</p></div>'
-    heads = ("Change", "Expected", "Came", "Verdict", "Because")
-    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    heads = column_heads("Change", "Expected", "Came", "Verdict", "Because")
     body = "".join(_ledger_row(row) for row in view.rows)
-    return (
-        '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="What was expected, what came">'
-        f'<table class="an led"><caption class="sr">What was expected beside what came, newest first</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></div>"
-    )
+    caption = "What was expected beside what came, newest first"
+    return scroll_table(heads, body, caption=caption, table="an led", label="What was expected, what came")
 
 
 def _ledger_row(row: LedgerRow) -> str:

@@ -69,6 +69,20 @@ def small_picture(pictures: Pictures | None, record: str) -> str:
     return f'<img class="tn" src="{escape(address)}" alt="" loading="lazy">' if address else ""
 
 
+def scroll_table(heads: str, rows: str, *, caption: str, table: str, label: str, box: str = "scroll") -> str:
+    """A table in a box that scrolls by itself; `heads` and `rows` are HTML, `table` and `box` classes."""
+    return (
+        f'<div class="bc"><div class="{box}" tabindex="0" role="region" aria-label="{escape(label)}">'
+        f'<table class="{table}"><caption class="sr">{escape(caption)}</caption><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></div>"
+    )
+
+
+def column_heads(*names: str) -> str:
+    """The heads of a table's columns, as HTML."""
+    return "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
     """How values are drawn: behind which gate for secrets, what is sought in them, and how files are shown."""

@@ -18,7 +18,9 @@ from stagegap.charts.content import (
     SIGNS,
     Manner,
     Pictures,
+    column_heads,
     differing_html,
+    scroll_table,
     small_picture,
     value_html,
 )
@@ -252,12 +254,9 @@ def failure_list(
         )
         for failure in page.rows
     )
-    return (
-        f'<div class="bc"><div class="scroll long" tabindex="0" role="region" aria-label="Failures of {escape(stage)}">'
-        f'<table class="fl ls"><caption class="sr">Failures of {escape(stage)}, most typical first</caption>'
-        f'<thead><tr><th scope="col">{escape(sentence(noun))}</th><th scope="col">Score</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></div>"
-    )
+    heads, label = column_heads(sentence(noun), "Score"), f"Failures of {stage}"
+    caption = f"{label}, most typical first"
+    return scroll_table(heads, rows, caption=caption, table="fl ls", label=label, box="scroll long")
 
 
 def _list_row(failure: Failure, is_chosen: bool, *, tags: Sequence[str], picture: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from stagegap.charts.content import Pictures, small_picture
+from stagegap.charts.content import Pictures, column_heads, scroll_table, small_picture
 from stagegap.charts.marks import Chart, Key, Row, at, between
 from stagegap.charts.plots import LEFT, RIGHT, WIDTH, Dot
 from stagegap.charts.plots import Plot as Curve
@@ -69,17 +69,14 @@ def _curve(taught: Taught) -> str:
 def _without(rows: Sequence[Tried]) -> str:
     if not rows:
         return ""
-    heads = "".join(f'<th scope="col">{head}</th>' for head in ("Without", "Change in points", "Better", "Worse"))
+    heads = column_heads("Without", "Change in points", "Better", "Worse")
     body = "".join(
         f'<tr><th scope="row">{escape(trial.what)} <div class="notes">{escape(judged(trial))}</div></th>'
         f"<td>{change(trial)}</td><td>{trial.better:,}</td><td>{trial.worse:,}</td></tr>"
         for trial in rows
     )
-    return (
-        '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="What was taken away">'
-        '<table class="fl ls ck"><caption class="sr">Scores without something, minus with it</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div></div>"
-    )
+    caption = "Scores without something, minus with it"
+    return scroll_table(heads, body, caption=caption, table="fl ls ck", label="What was taken away")
 
 
 def judged(trial: Tried) -> str:
@@ -189,17 +186,13 @@ def _paragraph(card: Oddity, pictures: Pictures | None, *, records: bool) -> str
 
 def checks(rows: Sequence[Checked]) -> str:
     """Draw the list of everything that was checked: the rule, and how much it looked at."""
-    heads = "".join(f'<th scope="col">{head}</th>' for head in ("Check", "Looked at", "Shown"))
+    heads = column_heads("Check", "Looked at", "Shown")
     body = "".join(
         f'<tr><th scope="row">{escape(check.title)}<div class="notes">Shown when {escape(check.rule)}.</div></th>'
         f"<td>{_looked(check)}</td><td>{check.shown or ''}</td></tr>"
         for check in rows
     )
-    return (
-        '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="Checks"><table class="fl ls ck">'
-        f'<caption class="sr">Checks of this screen</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody>'
-        "</table></div></div>"
-    )
+    return scroll_table(heads, body, caption="Checks of this screen", table="fl ls ck", label="Checks")
 
 
 def _looked(check: Checked) -> str:

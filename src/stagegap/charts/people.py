@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from stagegap.analysis.views import Scorecard, StageRow
+from stagegap.charts.content import column_heads, scroll_table
 from stagegap.charts.marks import Chart, Row, at, between
 from stagegap.model.queue import GuidelineVersion
 from stagegap.model.wording import counted, instant
@@ -81,13 +82,9 @@ def own_labels(rows: Sequence[OwnLabel], *, noun: str, link: Callable[[OwnLabel]
     """Draw the list; `link` gives the address at which a record is opened again, None where it can't be."""
     if not rows:
         return '<div class="bc"><p class="none">You have no label here yet.</p></div>'
-    heads = "".join(f'<th scope="col">{head}</th>' for head in (escape(noun.capitalize()), "You said", "When, UTC"))
+    heads = column_heads(noun.capitalize(), "You said", "When, UTC")
     body = "".join(_own_row(row, link(row)) for row in rows)
-    return (
-        '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="Your labels"><table class="fl own">'
-        '<caption class="sr">Your labels, newest first</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div></div>"
-    )
+    return scroll_table(heads, body, caption="Your labels, newest first", table="fl own", label="Your labels")
 
 
 def _own_row(row: OwnLabel, link: str | None) -> str:
@@ -112,7 +109,7 @@ def _stage(history: LabelHistory) -> str:
     how = f'<p class="saw">{escape(history.settled)}</p>' if history.settled else '<p class="saw">No reference yet.</p>'
     if not history.events:
         return f'<section class="sb"><h3>{name}</h3>{right}{how}<p class="saw">Nobody did anything here.</p></section>'
-    heads = "".join(f'<th scope="col">{head}</th>' for head in ("When, UTC", "Who", "What"))
+    heads = column_heads("When, UTC", "Who", "What")
     rows = "".join(_event_row(event) for event in history.events)
     return (
         f'<section class="sb"><h3>{name} <small>{counted(len(history.events), "event")}</small></h3>{right}{how}'
@@ -153,13 +150,9 @@ def _guideline(version: GuidelineVersion) -> str:
 
 def decisions(rows: Sequence[Decision], *, noun: str, chosen: str | None) -> str:
     """List what was settled, newest first, without what was decided; a click chooses the record."""
-    heads = "".join(f'<th scope="col">{head}</th>' for head in (escape(noun.capitalize()), "Settled by", "When, UTC"))
+    heads = column_heads(noun.capitalize(), "Settled by", "When, UTC")
     body = "".join(_decision(row, row.record == chosen) for row in rows)
-    return (
-        '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="Decisions"><table class="fl dec">'
-        '<caption class="sr">Decisions, newest first</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div></div>"
-    )
+    return scroll_table(heads, body, caption="Decisions, newest first", table="fl dec", label="Decisions")
 
 
 def _decision(row: Decision, is_chosen: bool) -> str:

@@ -12,6 +12,7 @@ from itertools import accumulate, pairwise
 from stagegap.analysis.changes import OUTCOME
 from stagegap.analysis.runs import RunPoint, RunsView
 from stagegap.analysis.variants import VariantRow, VariantsView
+from stagegap.charts.content import scroll_table
 from stagegap.charts.marks import Chart, Key, Row, at, between
 from stagegap.charts.plots import LEFT, RIGHT, WIDTH, Dot, Plot
 from stagegap.model.estimate import Estimate
@@ -82,11 +83,8 @@ def runs_table(view: RunsView, *, measure: str) -> str:
     head = "".join(f'<th scope="col"{_on(name == measure)}>{escape(name)}</th>' for name in heads)
     best = next((point.run for point in reversed(view.rows) if point.is_best_so_far), "")
     body = "".join(_row(point, view, is_best=point.run == best) for point in reversed(view.rows))
-    return (
-        '<div class="bc"><div class="scroll wide" tabindex="0" role="region" aria-label="All runs">'
-        f'<table class="rt"><caption class="sr">Runs by knobs and estimates, newest first</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></div>"
-    )
+    caption = "Runs by knobs and estimates, newest first"
+    return scroll_table(head, body, caption=caption, table="rt", label="All runs", box="scroll wide")
 
 
 def knob_title(name: str) -> str:
