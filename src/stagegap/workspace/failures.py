@@ -136,38 +136,31 @@ class Failures:
 
     def record(self, cascade: str, run: str, record: str) -> RecordView | None:
         """One record stage by stage; None when the run does not have it."""
-        opened = self._opened(cascade, run, record)
-        if opened is None:
+        return self._viewed(cascade, run, record, is_judged=True)
+
+    def as_it_flowed(self, cascade: str, run: str, record: str) -> RecordView | None:
+        """The same without what anybody holds to be right of it: whoever reads judges for themselves."""
+        return self._viewed(cascade, run, record, is_judged=False)
+
+    def _viewed(self, cascade: str, run: str, record: str, *, is_judged: bool) -> RecordView | None:
+        stored = self._base.run(cascade, run)
+        show = self.shows(stored)
+        records = self._store.records(cascade, ids=[record])
+        outputs, units = outputs_of_record(self._store, stored, show.cascade, records[0]) if records else ({}, {})
+        if not outputs:
             return None
-        stored, show, own, outputs, units = opened
-        references = self._references(show.cascade, own)
+        own, failing = records[0], self._store.failing
+        references: Mapping[tuple[str, str], Reference] = {}
+        if is_judged:
+            references = self._references(show.cascade, own)
         return record_view(
             own,
             show.cascade,
             outputs=outputs,
             units=units,
             references={stage: reference for (name, stage), reference in references.items() if name == record},
-            faults={failure.stage: failure for failure in self._store.failing.of_record(stored.id, record)},
-            scores=self._store.failing.scores_of(stored.id, record),
-            prompts=show.prompts_of(own, outputs),
-            documents=show.documents,
-            run=stored.name,
-        )
-
-    def as_it_flowed(self, cascade: str, run: str, record: str) -> RecordView | None:
-        """The same without what anybody holds to be right of it: whoever reads judges for themselves."""
-        opened = self._opened(cascade, run, record)
-        if opened is None:
-            return None
-        stored, show, own, outputs, units = opened
-        return record_view(
-            own,
-            show.cascade,
-            outputs=outputs,
-            units=units,
-            references={},
-            faults={},
-            scores={},
+            faults={failure.stage: failure for failure in failing.of_record(stored.id, record)} if is_judged else {},
+            scores=failing.scores_of(stored.id, record) if is_judged else {},
             prompts=show.prompts_of(own, outputs),
             documents=show.documents,
             run=stored.name,
@@ -178,20 +171,6 @@ class Failures:
         if run.id not in self._shows:
             self._shows[run.id] = showing(self._base, run)
         return self._shows[run.id]
-
-    def _opened(
-        self, cascade: str, run: str, record: str
-    ) -> tuple[Run, Showing, Record, Mapping[str, Output], Mapping[str, Sequence[Output | None]]] | None:
-        """A record with the system's outputs, those of its units, and what they are shown with; None when the run does
-        not have it.
-        """
-        stored = self._base.run(cascade, run)
-        show = self.shows(stored)
-        records = self._store.records(cascade, ids=[record])
-        if not records:
-            return None
-        outputs, units = outputs_of_record(self._store, stored, show.cascade, records[0])
-        return (stored, show, records[0], outputs, units) if outputs else None
 
     def _references(self, cascade: Cascade, record: Record) -> Mapping[tuple[str, str], Reference]:
         """The references of a record, with what those of its units are together."""
