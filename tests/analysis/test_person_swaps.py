@@ -15,9 +15,10 @@ from analysis.test_degenerate_views import honest
 from sheets_of import rows_of, sheet_of
 from stagegap.analysis import evidence as ev
 from stagegap.analysis import views
-from stagegap.analysis.coalitions import named, sampled_orders, set_masks
+from stagegap.analysis.coalitions import sampled_orders, set_masks
 from stagegap.analysis.person_swaps import PeopleAt, PersonSwaps, Unanswered, person_swaps, without_own
 from stagegap.attribution.shapley import banzhaf_matrix, interaction_matrix, shapley_matrix
+from stagegap.attribution.swaps import named
 from stagegap.charts import sheet_html
 from stagegap.model.answer import Answer, Label
 from stagegap.model.cascade import Source

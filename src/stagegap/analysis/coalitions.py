@@ -23,6 +23,7 @@ from stagegap.attribution.shapley import (
     shapley_matrix,
     summary,
 )
+from stagegap.attribution.swaps import named, prefixes
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
@@ -157,19 +158,6 @@ def contribution_matrix(k: int, masks: Sequence[int], orders: Sequence[Sequence[
 def set_masks(k: int, orders: Sequence[Sequence[int]]) -> tuple[int, ...]:
     """The sets to run: those that the orders pass, or all of them where none were drawn."""
     return tuple(sorted({mask for walk in orders for mask in prefixes(walk)}) if orders else range(1 << k))
-
-
-def named(players: Sequence[str], mask: int) -> tuple[str, ...]:
-    """The players of a set."""
-    return tuple(name for i, name in enumerate(players) if mask >> i & 1)
-
-
-def prefixes(walk: Sequence[int]) -> list[int]:
-    """The sets that an order passes, from none to all."""
-    masks = [0]
-    for player in walk:
-        masks.append(masks[-1] | 1 << player)
-    return masks
 
 
 def sampled_orders(k: int, pairs: int, rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:

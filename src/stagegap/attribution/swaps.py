@@ -309,7 +309,7 @@ def sampled(sets: Lattice) -> Iterator[tuple[Walk, ...]]:
         yield tuple(order for walk in map(sets.walk, ranks) for order in (walk, sets.mirrored(walk)))
 
 
-def prefixes(walk: Walk) -> tuple[int, ...]:
+def prefixes(walk: Sequence[int]) -> tuple[int, ...]:
     """The sets that an order passes, from none to all."""
     masks = [0]
     for i in walk:

@@ -51,19 +51,19 @@ class Problems:
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
-        self._found: list[Problem] = []
+        self._problems: list[Problem] = []
         self._more = 0
 
     def add(self, line: int | None, message: str, hint: str = "") -> None:
         """Note one problem; beyond `MAX_PROBLEMS` only count it."""
-        if len(self._found) >= MAX_PROBLEMS:
+        if len(self._problems) >= MAX_PROBLEMS:
             self._more += 1
         else:
-            self._found.append(Problem(message=message, path=self._path, line=line, hint=hint))
+            self._problems.append(Problem(message=message, path=self._path, line=line, hint=hint))
 
     def raise_if_any(self) -> None:
         """Raise an InputError with everything found so far, if there is anything."""
-        if self._found:
+        if self._problems:
             raise self._error()
 
     def fail(self, line: int | None, message: str, hint: str = "") -> NoReturn:
@@ -73,7 +73,7 @@ class Problems:
 
     def _error(self) -> InputError:
         rest = Problem(message=f"{self._more} more problems of this kind.", path=self._path)
-        return InputError([*self._found, rest] if self._more else self._found)
+        return InputError([*self._problems, rest] if self._more else self._problems)
 
 
 Files: TypeAlias = "Mapping[str, Callable[[object], object]]"

@@ -219,11 +219,11 @@ class LlmStage:
         """True when what a call cost is known afterwards."""
         return self._price is not None
 
-    def call_cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
+    def call_cost(self, tokens_in: int | None, tokens_out: int | None, *, cached: int = 0) -> float | None:
         """US dollars; None where the price or the tokens are unknown."""
         if self._price is None or tokens_in is None or tokens_out is None:
             return None
-        return self._price.cost(tokens_in, tokens_out)
+        return self._price.cost(tokens_in, tokens_out, cached=cached)
 
     async def answer(self, inputs: Inputs) -> Reply:
         """Ask once, with retries for faults that pass, within the stage's time-out.
@@ -265,13 +265,8 @@ class LlmStage:
             raw=_kept(message, status),
             tokens_in=message.tokens_in,
             tokens_out=message.tokens_out,
-            cost=self._cost(message),
+            cost=self.call_cost(message.tokens_in, message.tokens_out, cached=message.tokens_cached),
         )
-
-    def _cost(self, said: Said) -> float | None:
-        if self._price is None or said.tokens_in is None or said.tokens_out is None:
-            return None
-        return self._price.cost(said.tokens_in, said.tokens_out, cached=said.tokens_cached)
 
     def _judged(self, message: Said) -> tuple[Status, Json, str]:
         """Status, value and error of an answer."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.changed import cell_outcomes
-from stagegap.analysis.coalitions import named, sampled_orders, set_masks
+from stagegap.analysis.coalitions import sampled_orders, set_masks
 from stagegap.analysis.person_swaps import (
     PeopleAt,
     PersonSwaps,
@@ -22,6 +22,7 @@ from stagegap.analysis.person_swaps import (
     without_own,
 )
 from stagegap.attribution.shapley import EXACT_UP_TO
+from stagegap.attribution.swaps import named
 from stagegap.errors import RunStopped
 from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade

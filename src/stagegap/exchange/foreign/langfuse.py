@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stagegap.exchange.foreign.protocol import Format, Given, Leftovers, Object, Wanted, ids_in, inside, text
+from stagegap.exchange.foreign.protocol import Format, Given, Leftovers, Object, Wanted, ids_in, inside, spelled, text
 from stagegap.model.record import Json
-from stagegap.stages.canonical import parse_json
 
 _MARKS = frozenset({"name", "source", "dataType"})
 
@@ -25,7 +24,7 @@ def _read(scores: Sequence[Object], wanted: Wanted, leftovers: Leftovers) -> Ite
         if text(score.get("source")).upper() == "EVAL":
             leftovers.add("A score of the source EVAL is an evaluator's, not a person's.", key)
             continue
-        metadata = _parsed(score.get("metadata"))
+        metadata = spelled(score.get("metadata"))
         subject = inside(score.get("subject"))
         records = ids_in([inside(metadata)], wanted, root={**score, "metadata": metadata})
         if wanted.record_id is None:
@@ -53,19 +52,11 @@ def _value(score: Object) -> Json:
             str(value).lower(), value
         )
     if kind == "NUMERIC":
-        return _parsed(value)
+        return spelled(value)
     for field in ("longStringValue", "stringValue"):
         if text(score.get(field)):
             return score[field]
     return value
-
-
-def _parsed(value: Json) -> Json:
-    """Read what a CSV cell holds as JSON; a text that is none stays as it is."""
-    try:
-        return parse_json(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 LANGFUSE = Format(name="langfuse", title="Langfuse", is_certain=_is_certain, read=_read, wrapper="data")

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stagegap.exchange.foreign.protocol import Format, Given, Leftovers, Object, Wanted, ids_in, inside, objects, text
+from stagegap.exchange.foreign.protocol import (
+    Format,
+    Given,
+    Leftovers,
+    Object,
+    Wanted,
+    ids_in,
+    inside,
+    objects,
+    spelled,
+    text,
+)
 from stagegap.model.record import Json
-from stagegap.stages.canonical import parse_json
 
 
 def _is_certain(traces: Sequence[Object]) -> bool:
@@ -27,7 +37,7 @@ def _read(traces: Sequence[Object], wanted: Wanted, leftovers: Leftovers) -> Ite
 
 
 def _records(trace: Object, info: Object, wanted: Wanted) -> list[str]:
-    request = inside(_parsed(inside(trace.get("data")).get("request") or info.get("request_preview")))
+    request = inside(spelled(inside(trace.get("data")).get("request") or info.get("request_preview")))
     metadata = inside(info.get("trace_metadata") or info.get("request_metadata"))
     places = [inside(info.get("tags")), metadata, request, *(inside(part) for part in request.values()), info]
     if wanted.record_id is not None:
@@ -66,14 +76,7 @@ def _assessment(
 def _value(metadata: Object) -> Json:
     """The value; lists and objects come as JSON text in `serialized_value`."""
     serialized = inside(metadata.get("serialized_value"))
-    return _parsed(serialized.get("value")) if serialized else metadata.get("value")
-
-
-def _parsed(value: Json) -> Json:
-    try:
-        return parse_json(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+    return spelled(serialized.get("value")) if serialized else metadata.get("value")
 
 
 MLFLOW = Format(name="mlflow", title="MLflow", is_certain=_is_certain, read=_read, wrapper="traces")

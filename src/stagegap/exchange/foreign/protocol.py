@@ -89,6 +89,14 @@ def inside(value: Json) -> Object:
     return value if isinstance(value, Mapping) else {}
 
 
+def spelled(value: Json) -> Json:
+    """What a text spells in JSON; a text that is none, and any other value, as it is."""
+    try:
+        return parse_json(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def text(value: Json) -> str:
     """A text or a number as text, and an empty text for anything else."""
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""

@@ -10,12 +10,11 @@ import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from stagegap.exchange.foreign.protocol import Leftovers, Object, inside, objects, text
+from stagegap.exchange.foreign.protocol import Leftovers, Object, inside, objects, spelled, text
 from stagegap.exchange.spans.attributes import described
 from stagegap.exchange.spans.otlp import error_of
 from stagegap.exchange.spans.span import Item, Opinion, Span, TraceFormat, Values, instant, unpacked
 from stagegap.model.record import Json
-from stagegap.stages.canonical import parse_json
 
 _BY: Mapping[str, Literal["person", "model", "code"]] = {"HUMAN": "person", "LLM_JUDGE": "model", "CODE": "code"}
 _ROW = frozenset({"trace_id", "spans", "trace_metadata"})
@@ -31,7 +30,7 @@ def _parts(value: Object) -> tuple[Object, Json]:
     if value.keys() >= _ROW:
         return value, unpacked(value.get("spans"))
     spans = objects(value.get("spans"))  # the artefact of a trace, whose information stands in the tracking store
-    own = text(_loaded(inside(spans[0].get("attributes")).get("mlflow.traceRequestId"))) if spans else ""
+    own = text(spelled(inside(spans[0].get("attributes")).get("mlflow.traceRequestId"))) if spans else ""
     return ({"trace_id": own}, value["spans"]) if own else ({}, None)
 
 
@@ -64,7 +63,7 @@ def _trace(info: Object, spans: Json) -> Iterator[Item]:
 
 
 def _span(span: Object, trace: str, whole: Mapping[str, str | Mapping[str, Json]]) -> Span:
-    attributes = {name: _loaded(item) for name, item in inside(span.get("attributes")).items()}
+    attributes = {name: spelled(item) for name, item in inside(span.get("attributes")).items()}
     events = objects(span.get("events"))
     span_fields, fields = described(attributes, events)
     status = span.get("status")
@@ -102,14 +101,6 @@ def hex_id(value: Json) -> str:
     return name
 
 
-def _loaded(value: Json) -> Json:
-    """What the JSON text of an attribute says; any other value as it is."""
-    try:
-        return parse_json(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
 def _opinion(assessment: Object, trace: str) -> Opinion:
     source = inside(assessment.get("source"))
     kind = text(source.get("source_type")).upper()
@@ -120,7 +111,7 @@ def _opinion(assessment: Object, trace: str) -> Opinion:
         trace=trace,
         span=hex_id(assessment.get("span_id")),
         name=text(assessment.get("assessment_name") or assessment.get("name")) or "assessment",
-        value=_loaded(packed.get("value")) if packed else answer.get("value"),
+        value=spelled(packed.get("value")) if packed else answer.get("value"),
         author=text(source.get("source_id")) or kind.lower(),
         by="reference" if expected else _BY.get(kind, "code"),
         note=text(assessment.get("rationale")),
