@@ -5,15 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.power import NormalIndPower
-from statsmodels.stats.proportion import samplesize_confint_proportion
 
 from stagegap.stats.paired import mcnemar
 from stagegap.stats.sample_size import (
-    chance_of_missing,
     detectable_difference,
     errors_to_separate_shares,
     pairs_for_mcnemar,
-    records_for_interval,
     records_for_mean_difference,
 )
 
@@ -46,10 +43,6 @@ def test_the_planned_number_of_errors_separates_two_shares():
     assert np.mean(difference / error > 1.96) == pytest.approx(0.8, abs=0.04)
 
 
-def test_records_for_an_interval_agree_with_statsmodels():
-    assert records_for_interval(0.03, share=0.8) == int(np.ceil(samplesize_confint_proportion(0.8, 0.03)))
-
-
 @settings(max_examples=20)
 @given(st.floats(0.02, 0.3), st.floats(0.05, 0.5), st.sampled_from([0.8, 0.9, 0.95]))
 def test_records_for_a_mean_difference_agree_with_statsmodels(delta: float, variance: float, power: float):
@@ -62,10 +55,6 @@ def test_records_for_a_mean_difference_agree_with_statsmodels(delta: float, vari
     assert detectable_difference(round(oracle), variance=variance, power=power) == pytest.approx(
         delta, rel=0.2 / oracle**0.5 + 1e-3
     )
-
-
-def test_three_over_n():
-    assert chance_of_missing(0.03, 100) == pytest.approx(0.97**100)
 
 
 def test_no_difference_needs_no_number():

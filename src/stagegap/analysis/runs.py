@@ -340,7 +340,13 @@ def runs_view(cascade: str, tried: Sequence[Tried]) -> RunsView:
         measures=tuple(dict.fromkeys(name for row in reversed(rows) for name in row.estimates)),
         headline=_headline(rows),
         warning=" ".join(
-            filter(None, (_warning(ordered, newest.noun if newest else "record"), older(_names_of_old(ordered))))
+            filter(
+                None,
+                (
+                    _warning(ordered, newest.noun if newest else "record"),
+                    older([attempt.run.name for attempt in ordered if attempt.is_old]),
+                ),
+            )
         ),
     )
 
@@ -380,10 +386,6 @@ def _headline(rows: Sequence[RunPoint]) -> str:
         return "No run has an outcome yet"
     outcome = figures.figure(best.estimates[OUTCOME], figures.Unit.SHARE)
     return f"{best.run} is the best of {counted(len(rows), 'run')} so far: {outcome}"
-
-
-def _names_of_old(tried: Sequence[Tried]) -> list[str]:
-    return [one.run.name for one in tried if one.is_old]
 
 
 def _warning(tried: Sequence[Tried], noun: str) -> str:
@@ -474,11 +476,11 @@ def so_far(evidence: ev.Evidence, *, of: int) -> SoFar:
         finished=len(evidence.records),
         of=of,
         is_safe=is_safe,
-        sentence=_told(evidence, estimate, of=of, is_safe=is_safe),
+        sentence=_sentence_of(evidence, estimate, of=of, is_safe=is_safe),
     )
 
 
-def _told(evidence: ev.Evidence, estimate: Estimate, *, of: int, is_safe: bool) -> str:
+def _sentence_of(evidence: ev.Evidence, estimate: Estimate, *, of: int, is_safe: bool) -> str:
     cascade, n = evidence.cascade, len(evidence.records)
     if not estimate.is_measured:
         return f"{sentence(outcome_name(cascade))} so far: {estimate.method}."

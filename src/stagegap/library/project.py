@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.answers import GroupScore, ScoredAnswer
     from stagegap.analysis.attempts import AttemptsView
     from stagegap.analysis.blame import Blame
-    from stagegap.analysis.changes import Comparison, WhatChanged
+    from stagegap.analysis.changes import Comparison
     from stagegap.analysis.codes import CodesView
     from stagegap.analysis.escalation import EscalationView
     from stagegap.analysis.faults import FaultsView
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from stagegap.oddities.screen import Noticing
     from stagegap.people.roster import Roster
     from stagegap.tables.table import Row, Sheet
-    from stagegap.workspace import Attribution, Checked, Gate, ImportReport, Optimiser, Past
+    from stagegap.workspace import Attribution, Checked, Gate, ImportReport, Optimiser
 
 
 View = TypeVar("View")

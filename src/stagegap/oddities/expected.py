@@ -246,7 +246,7 @@ def _above_shares(run: RunColumns) -> Iterator[Finding]:
     for stage in run.stages.values():
         loss = log_loss(stage, shared_by=1)
         known = ~np.isnan(loss)
-        if known.sum() < FEWEST or distinct(run.units.codes[known]) < 2:
+        if known.sum() < FEWEST or not independent(run, known):
             continue
         shares = np.bincount(stage.reference[known], minlength=len(stage.answers)) / known.sum()
         prior = np.where(known, -np.log(np.maximum(shares, SMALLEST)[np.maximum(stage.reference, 0)]), np.nan)
@@ -378,9 +378,7 @@ def _inverted(run: RunColumns, stage: StageColumns, hard: Floats, words: str, *,
     )  # fmt: skip
 
 
-def thirds(
-    hard: Floats,
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def thirds(hard: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The easier and the harder end: all records up to the lower and from the upper third, ties together."""
     low, high = np.nanquantile(hard, [1 / 3, 2 / 3])
     if low == high:
@@ -388,7 +386,7 @@ def thirds(
     return hard <= low, hard >= high
 
 
-def _levels(run: RunColumns, failed: Floats, hard: Floats, known: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Plot:
+def _levels(run: RunColumns, failed: Floats, hard: Floats, known: NDArray[np.bool_]) -> Plot:
     """Draw the failure rate by difficulty: by level where there are few, else in five parts of equal size."""
     levels = np.unique(hard[known])
     if len(levels) > 5:

@@ -148,15 +148,15 @@ def asking_about(
 
 
 def random_queue(
-    asking: Asking, *, id: str, created_at: float, seed: int = 0, purpose: Literal["random", "swap"] = "random"
+    asking: Asking, *, id: str, created_at: float, purpose: Literal["random", "swap"] = "random"
 ) -> tuple[Queue, list[QueueItem]]:
     """A fair sample of what a stage was asked: any prefix of it is a fair sample of the scored records.
 
     Raises: ConfigurationError for a stage whose output no form exists for.
     """
-    drawn = sample(tuple(asking.population()), SAMPLE, seed=seed)
+    drawn = sample(tuple(asking.population()), SAMPLE, seed=0)
     picked = dict.fromkeys(drawn.records, drawn.probability)
-    return _queue(asking, picked, Queue(**_start(asking, id, created_at), purpose=purpose, seed=seed))
+    return _queue(asking, picked, Queue(**_start(asking, id, created_at), purpose=purpose))
 
 
 def drawn_queue(
@@ -209,44 +209,42 @@ def after_queue(
     return _queue(asking, dict.fromkeys(drawn.records, drawn.probability), queue)
 
 
-def hunting_queue(
-    asking: Asking, hunt: Hunt, *, id: str, created_at: float, seed: int = 0
-) -> tuple[Queue, list[QueueItem]]:
+def hunting_queue(asking: Asking, hunt: Hunt, *, id: str, created_at: float) -> tuple[Queue, list[QueueItem]]:
     """The records that a hunt picks, in random order, each with its chance where the hunt knows it.
 
     Raises: ConfigurationError for a filter that can't be used, and where the hunt finds nothing.
     """
-    hunted = picked(hunt, asking.population(), asking.stage.name, asking.outputs, seed=seed)
+    hunted = picked(hunt, asking.population(), asking.stage.name, asking.outputs, seed=0)
     start = _start(asking, id, created_at)
-    return _queue(asking, hunted, Queue(**start, purpose="hunting", seed=seed, drawn=str(hunt)))
+    return _queue(asking, hunted, Queue(**start, purpose="hunting", drawn=str(hunt)))
 
 
 def judging_queue(
-    asking: Asking, pairs: Mapping[str, Pair], judging: Judging, *, id: str, created_at: float, seed: int = 0
+    asking: Asking, pairs: Mapping[str, Pair], judging: Judging, *, id: str, created_at: float
 ) -> tuple[Queue, list[QueueItem]]:
     """A fair sample of the records that both the system and a person answered, each with its two answers."""
     population = asking.population()
-    drawn = sample([record for record in pairs if record in population], SAMPLE, seed=seed)
+    drawn = sample([record for record in pairs if record in population], SAMPLE, seed=0)
     start = _start(asking, id, created_at)
     judged_form = judging_form(json.loads(start["form"]), judging)
     start["form"], start["question"] = json.dumps(judged_form, ensure_ascii=False), str(judged_form["question"])
     chances = dict.fromkeys(drawn.records, drawn.probability)
-    queue, items = _queue(asking, chances, Queue(**start, purpose="judge", seed=seed, drawn=str(judging)))
+    queue, items = _queue(asking, chances, Queue(**start, purpose="judge", drawn=str(judging)))
     return replace(queue, warmup="[]"), [judging_item(item, pairs[item.record], judging) for item in items]
 
 
-def verdict_queue(asking: Asking, *, id: str, created_at: float, seed: int = 0) -> tuple[Queue, list[QueueItem]]:
+def verdict_queue(asking: Asking, *, id: str, created_at: float) -> tuple[Queue, list[QueueItem]]:
     """A fair sample of the records that the stage gave an output to, in the order of the random queue.
 
     So verdicts come first where blind answers are. The outputs are sealed: who gets which is `verdicts.as_given`.
     """
     outputs = asking.outputs[asking.stage.name]
     given = [name for name in asking.population() if name in outputs and outputs[name].status.has_value]
-    drawn = sample(given, SAMPLE, seed=seed)
+    drawn = sample(given, SAMPLE, seed=0)
     start = _start(asking, id, created_at)
     start["form"] = json.dumps(verdict_form(json.loads(start["form"])), ensure_ascii=False)
     chances = dict.fromkeys(drawn.records, drawn.probability)
-    queue, items = _queue(asking, chances, Queue(**start, purpose="verdict", seed=seed))
+    queue, items = _queue(asking, chances, Queue(**start, purpose="verdict"))
     return replace(queue, warmup="[]"), [verdict_item(item, outputs[item.record].value) for item in items]
 
 

@@ -171,7 +171,7 @@ class Resamples:
 
     def point(self, name: str) -> float:
         """The mean of a column over the records that have it, NaN when there is none."""
-        present = _kept(self.columns[name], self.known[name])
+        present = _at(self.columns[name], self.known[name])
         return float(present.mean()) if len(present) else math.nan
 
     def mean(self, name: str) -> Estimate:
@@ -226,13 +226,7 @@ class Resamples:
         level = self.level if level is None else level
         up, down = float((values > 0).mean()), float((values < 0).mean())
         if bool((np.abs(values) == (values != 0)).all()):
-            return paired_difference(
-                up=up,
-                down=down,
-                n=len(values),
-                within=within,
-                level=level,
-            )
+            return paired_difference(up=up, down=down, n=len(values), within=within, level=level)
         drawn = self._own(values, codes)
         if _is_flat(drawn):
             return unmeasured(
@@ -243,7 +237,7 @@ class Resamples:
 
     def _scale_of(self, weights: Mapping[str, float]) -> tuple[float, float]:
         """What a weighted sum of these columns can be at all."""
-        if any(not _is_score(_kept(self.columns[name], self.known[name])) for name in weights):
+        if any(not _is_score(_at(self.columns[name], self.known[name])) for name in weights):
             return ENDLESS
         signs = np.array(list(weights.values()))
         return float(np.minimum(signs, 0.0).sum()), float(np.maximum(signs, 0.0).sum())
@@ -273,7 +267,7 @@ class Resamples:
             if self.known[name] is not known:
                 raise ValueError(f"{names[0]!r} and {name!r} hold different records, so they are not paired")
         _, codes, count = self._present(names[0])
-        values = np.sum([weight * _kept(self.columns[name], known) for name, weight in weights.items()], axis=0)
+        values = np.sum([weight * _at(self.columns[name], known) for name, weight in weights.items()], axis=0)
         return values, codes, count
 
 
@@ -292,7 +286,7 @@ def resample(
     the cost does not grow with n while outcomes are few-valued.
     """
     return Resamples(
-        columns=columns, clusters=clusters, known=_there(columns), rng=rng, resamples=resamples, level=level
+        columns=columns, clusters=clusters, known=_known(columns), rng=rng, resamples=resamples, level=level
     )
 
 
@@ -309,7 +303,7 @@ def _joint_means(
         return {name: np.full(resamples, math.nan) for name in names}
     totals = [column for name in names for column in _totals(columns[name], known[name], clusters)]
     counted = np.logical_or.reduce([count > 0 for count in totals[1::2]])
-    ratios = _ratios(collapse([_kept(column, counted) for column in totals], rng=rng), rng=rng, resamples=resamples)
+    ratios = _ratios(collapse([_at(column, counted) for column in totals], rng=rng), rng=rng, resamples=resamples)
     return {name: np.ascontiguousarray(ratios[:, i]) for i, name in enumerate(names)}
 
 
@@ -403,7 +397,7 @@ def expanded_tail(count: int, *, level: float = 0.95) -> float:
     return normal_cdf(-math.sqrt(count / (count - 1)) * t)
 
 
-def _there(columns: Mapping[str, Floats]) -> dict[str, Bools]:
+def _known(columns: Mapping[str, Floats]) -> dict[str, Bools]:
     """Where each column has a value, one array for all columns that have it at the same records."""
     known: list[Bools] = []
     masks: dict[str, Bools] = {}
@@ -415,7 +409,7 @@ def _there(columns: Mapping[str, Floats]) -> dict[str, Bools]:
     return masks
 
 
-def _kept(values: NDArray[Any], known: Bools) -> NDArray[Any]:  # Any: any kind of number
+def _at(values: NDArray[Any], known: Bools) -> NDArray[Any]:  # Any: any kind of number
     return values if known.all() else values[known]
 
 

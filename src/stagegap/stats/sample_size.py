@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.distributions import (
     beta_quantile,
-    binomial_cdf,
     chi2_quantile,
     normal_cdf,
     normal_quantile,
@@ -246,21 +245,6 @@ def pairs_for_mcnemar(fixed: float, broken: float, *, alpha: float = 0.05, power
     first = normal_quantile(1 - alpha / 2) * math.sqrt(moved)
     second = normal_quantile(power) * math.sqrt(moved - difference**2)
     return math.ceil((first + second) ** 2 / _positive(abs(difference)) ** 2 - 1e-9)
-
-
-def records_for_interval(half_width: float, *, share: float = 0.5, level: float = 0.95) -> int:
-    """The records needed for a share's interval of this half-width; the default share is the worst case.
-
-    >>> records_for_interval(0.05)
-    385
-    """
-    z = normal_quantile((1 + level) / 2)
-    return math.ceil(z**2 * share * (1 - share) / _positive(half_width) ** 2 - 1e-9)
-
-
-def chance_of_missing(rate: float, n: int) -> float:
-    """The probability that n records show no case of something that befalls this share of them."""
-    return binomial_cdf(0, n, rate)
 
 
 def _z(alpha: float, power: float) -> float:

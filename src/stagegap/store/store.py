@@ -309,11 +309,11 @@ class Store:
 
         Of whose record and stage they are is not said.
         """
-        attach = self._calls.places(keys) if keys else {}
-        if not attach:
+        places = self._calls.places(keys) if keys else {}
+        if not places:
             return {}
         with self._file.reading() as session:
-            return outputs.at(session, attach)
+            return outputs.at(session, places)
 
     def labels(
         self,

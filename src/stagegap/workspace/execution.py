@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import cast
 
 from stagegap.analysis import views
-from stagegap.analysis import views as codec
 from stagegap.errors import ConfigurationError, NotFound, RunStopped
 from stagegap.metrics import Compared
 from stagegap.model.answer import Answer, Label, Status
@@ -278,7 +277,7 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
         environment=job.environment,
     )
     store.origins.keep_records(begun.cascade, taken_in.records_digest, job.materials.records)
-    store.origins.put(begun.id, codec.to_json(made_from), texts)
+    store.origins.put(begun.id, views.to_json(made_from), texts)
     put_metrics(store, begun, job.file)
     put_basis(store, begun.id, _basis(job, taken_in.records_digest))
     if job.options != RunOptions():
