@@ -195,6 +195,46 @@ def test_promptfoo_results_are_answers_with_scores_of_their_makers(tmp_path: Pat
     assert read(write(tmp_path / "q.json", whole))[2] == {"No result of promptfoo.": 1}
 
 
+def test_promptfoo_before_it_gave_reasons_says_which_calls_failed(tmp_path: Path) -> None:
+    old = {key: value for key, value in PROMPTFOO.items() if key != "failureReason"} | {"gradingResult": None}
+    path = write(tmp_path / "p.jsonl", old, old | {"testIdx": 1, "error": "boom", "score": 0, "response": None})
+    import_traces([path], tmp_path, name="x")
+    assert [(row["status"], row.get("error", "")) for row in rows(tmp_path / "data/x/answer.jsonl")] == [
+        ("ok", ""), ("error", "boom"),
+    ]  # fmt: skip
+    assert ratings(tmp_path, "x") == [("promptfoo", "code promptfoo", 0.5)]
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "https://x.org/a.png"}}
+CALL = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("messages", "whole"),
+    [
+        ([{"role": "user", "content": "Tea?"}], "user: Tea?"),
+        ([{"role": "user", "content": [{"type": "text", "text": "Tea?"}, PICTURE]}],
+         f"user: Tea?\n{json.dumps(PICTURE)}"),
+        ([{"role": "user", "parts": [{"type": "text", "content": "żółć"}]}], "user: żółć"),
+        ([{"role": "user", "parts": [{"type": "uri", "uri": "a.png"}]}], 'user: {"type": "uri", "uri": "a.png"}'),
+        ([{"role": "assistant", "content": None, "tool_calls": [CALL]}, {"role": "tool", "content": "a cat"}],
+         f"assistant: {json.dumps([CALL])}\n\ntool: a cat"),
+        ([{"role": "user", "content": [{"type": "tool_result", "content": [{"type": "text", "text": "4"}]}]}],
+         'user: {"type": "tool_result", "content": [{"type": "text", "text": "4"}]}'),
+        ([{"role": "user"}, {"role": "user", "content": ["a", "b"]}], "user: \n\nuser: a\nb"),
+    ],
+)  # fmt: skip
+def test_what_went_into_a_model_is_kept_turn_by_turn_whatever_it_is_made_of(
+    tmp_path: Path, messages: list[dict[str, Any]], whole: str
+) -> None:
+    said = {
+        "id": "o", "traceId": "t", "type": "GENERATION", "name": "reply", "input": messages, "output": "Yes",
+        "startTime": "2026-01-02T03:04:05+05:30",
+    }  # fmt: skip
+    import_traces([write(tmp_path / "t.jsonl", said)], tmp_path, name="x")
+    assert rows(tmp_path / "data/x/records.jsonl")[0]["reply_input"] == whole
+
+
 def test_batch_answers_meet_their_requests_and_errors_stay_errors(tmp_path: Path) -> None:
     refused = {
         "custom_id": "b",

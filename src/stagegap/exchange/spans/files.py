@@ -26,10 +26,10 @@ from stagegap.exchange.spans.proposal import (
     cascade_text,
     proposed,
 )
-from stagegap.exchange.spans.span import FIRST_FAULT, criteria_of, number_of, unpacked, word_of
+from stagegap.exchange.spans.span import FIRST_FAULT, criteria_of, number_of, turn_text, unpacked, word_of
 from stagegap.exchange.spans.spool import Spool, Trace
 from stagegap.exchange.spans.steps import Case, Frames, Step, case_of
-from stagegap.exchange.spans.survey import StageSurvey, Survey, joined_texts, type_of
+from stagegap.exchange.spans.survey import StageSurvey, Survey, type_of
 from stagegap.exchange.spans.table import REFERENCE_NAMES
 from stagegap.exchange.typed import escaped
 from stagegap.model.record import Json, odd_number
@@ -217,9 +217,7 @@ def _as_text(value: Json) -> str:
         and value
         and all(isinstance(item, Mapping) and "role" in item for item in value)
     ):
-        return "\n\n".join(
-            f"{item['role']}: {joined_texts(item.get('content'))}" for item in value if isinstance(item, Mapping)
-        )
+        return "\n\n".join(turn_text(item) for item in value if isinstance(item, Mapping))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

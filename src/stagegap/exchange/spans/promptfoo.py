@@ -98,7 +98,9 @@ def _error(entry: Object, response: Object) -> str:
     said = text(response.get("error"))
     if entry.get("failureReason") == _ERROR:
         return said or text(entry.get("error")) or "error"
-    return said if "failureReason" not in entry else ""
+    if "failureReason" in entry:
+        return ""
+    return said or ("" if response.get("output") is not None else text(entry.get("error")))
 
 
 def _opinions(entry: Object, case: Object, trace: str) -> Iterator[Opinion]:
@@ -116,7 +118,7 @@ def _opinions(entry: Object, case: Object, trace: str) -> Iterator[Opinion]:
             by=_by(kind),
             note=text(part.get("reason")),
         )
-    if entry.get("score") is not None and entry.get("failureReason") != _ERROR:
+    if entry.get("score") is not None and not _error(entry, inside(entry.get("response"))):
         yield Opinion(trace=trace, span="answer", name="promptfoo", value=entry["score"], author="promptfoo", by="code")
     for assertion in objects(case.get("assert")):
         value: Json = assertion.get("value")

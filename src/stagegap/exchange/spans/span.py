@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -167,6 +168,20 @@ def _part(part: Json) -> str | None:
         if isinstance(value, Mapping) and isinstance(value.get("value"), str):
             return str(value["value"])
     return None
+
+
+def turn_text(turn: Mapping[str, Json]) -> str:
+    """A turn of a conversation: its role and its texts; what is no text (pictures, calls of tools) as JSON.
+
+    >>> turn_text({"role": "user", "parts": [{"type": "text", "content": "Tea?"}, {"type": "uri", "uri": "a.png"}]})
+    'user: Tea?\\n{"type": "uri", "uri": "a.png"}'
+    """
+    content = turn.get("content", turn.get("parts"))
+    parts = content if isinstance(content, list) else [content]
+    pieces = [part if (text := spoken([part])) == [part] else text for part in parts]
+    pieces.append(turn.get("tool_calls") or turn.get("function_call"))
+    texts = (piece if isinstance(piece, str) else json.dumps(piece, ensure_ascii=False) for piece in pieces if piece)
+    return f"{turn['role']}: " + "\n".join(texts).strip()
 
 
 def answer_of(message: Json) -> Json:
