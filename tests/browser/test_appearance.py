@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -19,6 +20,8 @@ PAGES = {
 }
 
 
+COLOURS: dict[Literal["light", "dark"], str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 22, 28)"}
+"""Of a page."""
 WIDE = """() => [...document.querySelectorAll("[data-testid=stMain] *")]
     .filter(e => e.getBoundingClientRect().right > 421 && !e.closest("[role=radiogroup]"))
     .map(e => e.outerHTML.slice(0, 120))"""
@@ -31,19 +34,20 @@ def settled(page: Page, name: str) -> None:
     expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_no_violation(server: Server, open_page: Callable[..., Page], name: str, scheme: str) -> None:
-    page = open_page(server.url + PAGES[name], scheme=scheme)
-    settled(page, name)
-    result = Axe().run(page)
-    found = [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in result.response["violations"]]
-    assert found == []
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_phone_needs_no_sideways_scrolling(server: Server, open_page: Callable[..., Page], name: str) -> None:
-    page = open_page(server.url + PAGES[name], width=420, height=900)
+def test_axe_finds_no_violation_in_light_and_dark_and_a_phone_needs_no_sideways_scrolling(
+    server: Server, open_page: Callable[..., Page], name: str
+) -> None:
+    """A page that was opened once: its colours follow those of the machine, and its width that of the window."""
+    page = open_page(server.url + PAGES[name])
+    for scheme, colour in COLOURS.items():
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator(".stApp")).to_have_css("background-color", colour)
+        settled(page, name)
+        result = Axe().run(page)
+        assert [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in result.response["violations"]] == []
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.reload()
     settled(page, name)
     assert page.evaluate("document.documentElement.scrollWidth") <= 420
     assert page.evaluate(WIDE) == []
@@ -58,16 +62,13 @@ def test_long_name_of_a_stage_needs_no_sideways_scrolling_on_a_phone(
     assert page.evaluate(WIDE) == []
 
 
-@pytest.mark.parametrize(("scheme", "page_colour", "dot_colour"), [
-    ("light", "rgb(255, 255, 255)", "rgb(0, 114, 178)"),
-    ("dark", "rgb(17, 22, 28)", "rgb(86, 180, 233)"),
-])  # fmt: skip
+@pytest.mark.parametrize(("scheme", "dot_colour"), [("light", "rgb(0, 114, 178)"), ("dark", "rgb(86, 180, 233)")])
 def test_charts_follow_the_theme(
-    server: Server, open_page: Callable[..., Page], scheme: str, page_colour: str, dot_colour: str
+    server: Server, open_page: Callable[..., Page], scheme: Literal["light", "dark"], dot_colour: str
 ) -> None:
     page = open_page(server.url, scheme=scheme)
     settled(page, "gap")
-    expect(page.locator(".stApp")).to_have_css("background-color", page_colour)
+    expect(page.locator(".stApp")).to_have_css("background-color", COLOURS[scheme])
     expect(page.locator(".gap .dot").first).to_have_css("background-color", dot_colour)
     text = {"light": "rgb(27, 36, 48)", "dark": "rgb(230, 234, 240)"}[scheme]
     expect(page.locator(".fl")).to_have_css("color", text)
