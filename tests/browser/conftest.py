@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, expect, sync_playwright
 
 from conftest import free_port
@@ -162,6 +163,24 @@ class Profile:
         self.context.set_offline(False)
         keeper.close()
         self.outside.clear()
+
+
+COLOURS: dict[Literal["light", "dark"], str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 22, 28)"}
+"""Of a page."""
+
+
+def violations(page: Page) -> list[tuple[str, str, list[str]]]:
+    """What axe finds on a page that is drawn, in light and in dark: its colours follow those of the machine."""
+    problems: list[tuple[str, str, list[str]]] = []
+    for scheme, colour in COLOURS.items():
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator(".stApp")).to_have_css("background-color", colour)
+        expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
+        problems += [
+            (scheme, one["id"], [node["html"][:200] for node in one["nodes"]])
+            for one in Axe().run(page).response["violations"]
+        ]
+    return problems
 
 
 def run_once(folder: Path) -> None:
