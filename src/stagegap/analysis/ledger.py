@@ -124,7 +124,7 @@ def _row(expectation: Expectation, run: str, came: Estimate, peeked: Peek) -> Le
         error=came.value - expectation.predicted,
         in_range=_in_range(expectation, came),
         peek=peeked,
-        sentence=_told(expectation, came, verdict),
+        sentence=_sentence_of(expectation, came, verdict),
     )
 
 
@@ -142,7 +142,7 @@ def _came(expectation: Expectation, came: Estimate) -> Came:
     return "less than expected" if came.high < expectation.predicted else "as expected"
 
 
-def _told(expectation: Expectation, came: Estimate, verdict: Came) -> str:
+def _sentence_of(expectation: Expectation, came: Estimate, verdict: Came) -> str:
     start = f"{expectation.place}: expected {figures.points(expectation.predicted)}"
     if verdict == "not measured":
         return f"{start}, {came.method}"

@@ -314,13 +314,13 @@ def win_sentence(tally: CodeTally) -> str:
 SHOWN = 6
 
 
-def groups_chart(detail: StageDetail, *, limit: int = SHOWN, link: Callable[[str], str] | None = None) -> Chart:
-    """The failure rate of the first `limit` groups against the stage's average, the highest rate first.
+def groups_chart(detail: StageDetail, *, link: Callable[[str], str] | None = None) -> Chart:
+    """The failure rate of the first `SHOWN` groups against the stage's average, the highest rate first.
 
     `link` gives the address of a group's failures; without it the rows lead nowhere.
     """
     average = detail.average
-    rows = sorted(detail.groups[:limit], key=lambda group: (not group.rate.is_measured, -group.rate.value))
+    rows = sorted(detail.groups[:SHOWN], key=lambda group: (not group.rate.is_measured, -group.rate.value))
     base = (at("rule", average.value, tone="soft", role="average"),) if average.is_measured else ()
     return Chart(
         kind="sl",
@@ -330,9 +330,9 @@ def groups_chart(detail: StageDetail, *, limit: int = SHOWN, link: Callable[[str
     )
 
 
-def groups(detail: StageDetail, *, limit: int = SHOWN, link: Callable[[str], str] | None = None) -> str:
+def groups(detail: StageDetail, *, link: Callable[[str], str] | None = None) -> str:
     """Draw the failure rate of the first groups against the stage's average."""
-    return groups_chart(detail, limit=limit, link=link).html()
+    return groups_chart(detail, link=link).html()
 
 
 def _group_row(group: SliceRow, base: tuple[Mark, ...], link: str | None) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stagegap.analysis.views import Scorecard, StageRow
+from stagegap.charts.content import column_heads, scroll_table
 from stagegap.charts.marks import Chart, Row, between, breakable
 from stagegap.charts.sentences import first_faults_of
 from stagegap.model.wording import sentence
@@ -41,19 +42,15 @@ def _first_row(stage: StageRow, total: int) -> Row:
 def together(scorecard: Scorecard) -> str:
     """Draw how often a later stage is not acceptable when an earlier one is not."""
     names = [stage.stage for stage in scorecard.stages]
-    heads = "".join(f'<th scope="col">{breakable(name)}</th>' for name in names)
+    heads = column_heads("When this fails") + "".join(f'<th scope="col">{breakable(name)}</th>' for name in names)
     rows = "".join(
         f'<tr><th scope="row">{breakable(sentence(name))}</th>'
         + "".join(_cell(scorecard.fault_matrix, i, j) for j in range(len(names)))
         + "</tr>"
         for i, name in enumerate(names)
     )
-    return (
-        '<div class="bc"><div class="scroll wide" tabindex="0" role="region" aria-label="Which stages fail together">'
-        '<table class="mx"><caption class="sr">When the stage of the row fails, how often the stage '
-        f'of the column fails too</caption><thead><tr><th scope="col">When this fails</th>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></div>"
-    )
+    caption = "When the stage of the row fails, how often the stage of the column fails too"
+    return scroll_table(heads, rows, caption=caption, table="mx", label="Which stages fail together", box="scroll wide")
 
 
 def _cell(matrix: tuple[tuple[int, ...], ...], i: int, j: int) -> str:

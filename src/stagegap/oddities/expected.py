@@ -425,7 +425,7 @@ def _sure_and_wrong(run: RunColumns) -> Iterator[Finding]:
 _WHY = (
     "What is easy for labellers should not be the hard part for the system: look for what these records have in common."
 )
-DETECTORS = (
+EASIER_DETECTORS = (
     Detector(
         name="easier-given", family=Family.EASIER, title="Worse where the records were given as easier",
         rule="failures rise with ease (trend test), and the easier third is worse than the harder by 3 points; over "

@@ -22,7 +22,7 @@ from stagegap.tables.table import Column, Entry, Figure, Rests, Row, Sheet, Tabl
 DETECTORS: tuple[Detector, ...] = (
     *people.DETECTORS,
     *between.DETECTORS,
-    *expected.DETECTORS,
+    *expected.EASIER_DETECTORS,
     *expected.EXPECTED_DETECTORS,
     *expected.LOSS_DETECTORS,
     *too_good.HURTS_DETECTORS,

@@ -157,18 +157,16 @@ def score_table(scores: Sequence[PrintedScore], *, name: str) -> Screen:
 WEAK = next(detector for detector in DETECTORS if detector.name == "weak-agreement")
 
 
-def ratings_screen(ratings: Sequence[Rating], *, name: str, seed: int = 0) -> Screen:
+def ratings_screen(ratings: Sequence[Rating], *, name: str) -> Screen:
     """A card for each criterion by which raters hardly agree (Krippendorff's alpha, interval scale)."""
     findings: list[Finding] = []
     for criterion in dict.fromkeys(rating.criterion for rating in ratings):
         chosen = [rating for rating in ratings if rating.criterion == criterion]
-        findings.append(
-            weak_agreement("", alpha(chosen, seed=seed), "answer", place=f"by {criterion}", subject=criterion)
-        )
+        findings.append(weak_agreement("", alpha(chosen), "answer", place=f"by {criterion}", subject=criterion))
     return table_screen(WEAK, findings, name=name, basis=f"{counted(len(ratings), 'rating')} in {name}.")
 
 
-def alpha(ratings: Sequence[Rating], *, seed: int) -> Estimate:
+def alpha(ratings: Sequence[Rating]) -> Estimate:
     """Alpha of one criterion, the answers to one record resampled together."""
     items = {place: i for i, place in enumerate(dict.fromkeys((r.system, r.record) for r in ratings))}
     raters = {rater: i for i, rater in enumerate(dict.fromkeys(r.rater for r in ratings))}
@@ -177,5 +175,5 @@ def alpha(ratings: Sequence[Rating], *, seed: int) -> Estimate:
     for rating in ratings:
         table[raters[rating.rater], items[rating.system, rating.record]] = rating.value
     codes = np.array([records[record] for _, record in items], dtype=np.int64)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     return alpha_bootstrap(table, codes, scale="interval", rng=rng, resamples=RESAMPLES)

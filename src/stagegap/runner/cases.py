@@ -364,7 +364,7 @@ class Cases:
         carries: Sequence[Carry] = (),
     ) -> None:
         self.carries = carries
-        self._routes = (_route(scope), *(_shorter(scope, carry) for carry in carries))
+        self._routes = (_route(scope), *(_route(scope, carry) for carry in carries))
         self._given = {name: given.get(name, {}) for name in scope.reads}
         self.taken_in = records
         if self._given:
@@ -430,16 +430,11 @@ def _by_record(answers: Mapping[str, Answer], depth: int) -> dict[str, dict[Keys
     return by_record
 
 
-def _route(scope: Scope) -> Route:
-    running = {stage.name for stage in scope.runs}
-    waits = {stage.name: sum(parent in running for parent in stage.parents) for stage in scope.runs}
-    return Route(roots=_roots(waits), waits=waits, left=len(waits), swapped=scope.swapped)
-
-
-def _shorter(scope: Scope, carry: Carry) -> Route:
-    """The way of a case whose outputs at some stages are there: through the others, and what they read."""
-    others = [stage for stage in scope.runs if stage.name not in carry.repeats]
-    read = {parent for stage in others for parent in stage.parents if parent in carry.repeats}
+def _route(scope: Scope, carry: Carry | None = None) -> Route:
+    """The way of a case; where its outputs at some stages are there, through the others, and what they read."""
+    carried = carry.repeats if carry else ()
+    others = [stage for stage in scope.runs if stage.name not in carried]
+    read = {parent for stage in others for parent in stage.parents if parent in carried}
     on_the_way = {stage.name for stage in others} | read
     waits = {stage.name: NEVER for stage in scope.runs} | dict.fromkeys(read, 0)
     waits |= {stage.name: sum(parent in on_the_way for parent in stage.parents) for stage in others}

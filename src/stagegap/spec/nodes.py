@@ -142,14 +142,14 @@ def pruned(node: Node, ways: Sequence[Sequence[int | str]]) -> Node:
             return node
 
 
-def quoted(value: object, *, limit: int = 60) -> str:
+def quoted(value: object) -> str:
     """A value as a message shows it: its `repr`, cut where it is long.
 
     >>> quoted("no")
     "'no'"
     """
     text = repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def dotted(location: Sequence[int | str]) -> str:
