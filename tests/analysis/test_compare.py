@@ -10,7 +10,7 @@ import pytest
 import planted
 from stagegap.analysis.answers import group_scores
 from stagegap.analysis.changes import Comparison, StageChange
-from stagegap.analysis.compare import accept, compare
+from stagegap.analysis.compare import accept, compare, headline
 from stagegap.analysis.evidence import Evidence, gather
 from stagegap.analysis.paired_records import Side
 from stagegap.analysis.scorecard import measured
@@ -305,6 +305,10 @@ def test_only_the_text_changed_is_tied_and_not_certain():
     assert (view.outcome.same, view.outcome.claim.verdict, change.value) == (0, "tied", 0.0)
     assert change.low < 0 < change.high, "other records might well change their score"
     assert view.headline == "No measurable difference between v1 and v2 (n = 40)"
+    claim = replace(view.outcome.claim, change=replace(change, value=0.13, low=0.02, high=0.24), p_adjusted=0.09)
+    assert headline(replace(view, outcome=replace(view.outcome, claim=claim))) == (
+        "No measurable difference between v1 and v2 (n = 40; its own interval leaves out 0, p = 0.09 among all claims)"
+    )
 
 
 def test_lists_are_by_score_and_flips_by_the_bar():

@@ -10,14 +10,20 @@ import numpy as np
 import pytest
 
 from conftest import Command, Copied
+from stagegap import registry
 from stagegap.analysis import evidence as ev
+from stagegap.analysis.blame import blame
+from stagegap.analysis.evidence import outcome_name
+from stagegap.analysis.faults import faults_view
+from stagegap.analysis.need import need_view
 from stagegap.analysis.ratings import NO_FAULT, SEVERAL, UNKNOWN, RatingsView, ratings_sheet, ratings_view
-from stagegap.analysis.scorecard import outcome_name
+from stagegap.analysis.slices import slices_view
 from stagegap.analysis.views import Scorecard, from_json, to_json
 from stagegap.attribution.swaps import alone_cells, run_cells
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.recorded import read_scale
 from stagegap.model.answer import Rating
+from stagegap.tables.table import Rests
 from views_of_runs import CHAIN, DIAMOND, evidence, material
 
 
@@ -271,6 +277,16 @@ def test_swapped_or_replaced_answers_have_no_rating():
     found = ev.gather(rated_cascade, records, outputs, labels, custom={}, ratings={"rating@help": shares})
     assert np.nanmean(ev.outcome_scores(found, ev.SYSTEM)) == pytest.approx(np.mean([*shares.values()]))
     assert outcome_name(rated_cascade) == "mean C.rating@help"
+    for name, view in (
+        ("blame", blame(found, resamples=50)),
+        ("faults", faults_view(found)),
+        ("slices", slices_view(found, resamples=50)),
+        ("need", need_view(found, resamples=50)),
+    ):
+        assert view.outcome_name == "mean C.rating@help", name
+        sheet = registry.view(name).sheet(view)
+        assert not sheet.has_rate or Rests.RATINGS in " ".join(sheet.sentences), name
+        assert Rests.REFERENCES not in " ".join(sheet.sentences), name
     end = str(ev.SYSTEM), cascade.outcome.stage
     other = {**outputs[end], records[0].id: replace(outputs[end][records[0].id], value="something else")}
     assert np.isnan(ev.outcome_scores(replace(found, outputs={**outputs, end: other}), ev.SYSTEM)).all()

@@ -6,6 +6,7 @@ import numpy as np
 
 import planted
 from stagegap.analysis.runs import so_far
+from stagegap.tables.table import Rests
 from versions import evidence
 
 MADE = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.75, "C": 0.9})
@@ -21,7 +22,7 @@ def test_first_records_have_an_interval_that_holds_however_often_one_looks() -> 
     assert (found.is_safe, found.finished, found.of, found.estimate.n) == (True, 120, 300, 120)
     assert found.estimate.method == "betting confidence sequence"
     assert "of the first 120 of 300 records, no fair sample unless their order is random." in found.sentence
-    assert found.sentence.endswith("The interval holds however often you look.")
+    assert found.sentence.endswith(f"The interval holds however often you look. {Rests.REFERENCES}")
 
 
 def test_all_records_are_no_sample() -> None:

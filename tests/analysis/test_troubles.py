@@ -8,6 +8,7 @@ import planted
 from stagegap import charts
 from stagegap.analysis.blame import blame
 from stagegap.analysis.evidence import Evidence
+from stagegap.analysis.gains import gains
 from stagegap.analysis.need import need_view
 from stagegap.analysis.scorecard import scorecard
 from stagegap.analysis.troubles import troubles
@@ -37,6 +38,8 @@ def test_more_than_a_small_share_of_errors_leaves_no_verdict(count: int, forbids
     assert found.troubles[0].sentence == (
         f"B: {count} of 100 calls raised an error, for example r00000: b raised KeyError: 'x' (stages.py:3)."
     )
+    won = gains(found)
+    assert won.reason == (f"not measured: B: {count} of 100 calls raised an error" if forbids else "")
     view, need = blame(found, resamples=50), need_view(found, resamples=50)
     assert all(row.gain.is_measured is not forbids for row in view.stages)
     assert need.sentence.startswith("Not measured: B: ") is forbids

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from mails import SECRET, write_mails
+from sixty import replace_in
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Answer, Label
 from stagegap.model.record import Json
@@ -283,6 +284,20 @@ def test_decided_ranking_is_said_without_a_link_and_not_to_the_labeller(workspac
     assert "Which stage is worst is decided. More labels would only sharpen the numbers." in said
     assert "queue=next" not in said
     assert "Which stage is worst" not in texts(opened(label, workspace, who="ab"))
+
+
+def test_gap_page_of_a_stage_that_raises_says_so_once_and_asks_for_no_labels(tmp_path: Path) -> None:
+    made = write_mails(tmp_path)
+    replace_in(made / "stages.py", "    knows = any(", "    raise ValueError('why it raised')\n    knows = any(")
+    with Workspace.open(tmp_path) as project:
+        project.runs.new(None)
+        page = opened(gap, project)
+        said, drawn = texts(page), charts_of(page)
+    assert "No verdict: draft raised an error in 120 of 120 calls" in said
+    assert said.count("why it raised") == 1
+    assert "not measured: draft: 120 of 120 calls raised an error" in drawn
+    assert "why it raised" not in drawn
+    assert "make it possible to name the worst stage" not in said
 
 
 def test_who_has_answered_all_is_led_to_the_next_stage_with_work(workspace: Workspace) -> None:

@@ -15,7 +15,7 @@ import scipy.stats
 
 import llm_server
 from conftest import Command
-from stagegap.analysis.aim import AimRow, aim_view, ranked, speaks_for_help
+from stagegap.analysis.aim import AimRow, aim_sheet, aim_view, ranked, speaks_for_help
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.library import Project, open_project
 from stagegap.model.estimate import Estimate
@@ -225,7 +225,12 @@ def test_stop_is_said_where_nothing_is_to_be_had(project: Project) -> None:
     assert view.headline == f"Stop: gain x chance of another change is below 101 points at every stage (n = {view.n})"
     assert (view.stage, view.feedback) == ("", ())
     without = replace(look.evidence, outputs={("system", "reply"): {}}, references={})
-    assert aim_view(without, (), {}, outcome_name="").headline.startswith("Not known where to work")
+    unknown = aim_view(without, (), {}, outcome_name="")
+    assert unknown.headline.startswith("Not known where to work")
+    for nowhere in (view, unknown):
+        assert "picked" not in " ".join(aim_sheet(nowhere).sentences)
+    named = aim_view(look.evidence, (), {}, outcome_name="")
+    assert "The stage is picked as the largest" in " ".join(aim_sheet(named).sentences)
 
 
 def test_text_that_is_no_prompt_scores_nothing_and_says_why(project: Project) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from conftest import Copied
+from stagegap.analysis.record_view import RecordView
 from stagegap.errors import ConfigurationError, NotFound
+from stagegap.model.run import Run
 from stagegap.workspace import Workspace
+from stagegap.workspace.failures import Failures
 
 EVENT = {"id": "g1", "what": "reading", "action": "read", "verdict": "fail", "stage": "topic", "note": "two topics"}
 
@@ -60,6 +63,28 @@ def test_traces_of_agents_are_read_whole_whichever_stage_takes_them_apart(tmp_pa
     assert view is not None
     assert [turn["role"] for turn in json.loads(view.blocks[0].turns)] == ["Coder", "Boss"]
     assert dict(view.fields)["question"] == "1?"
+
+
+def test_records_that_come_next_are_looked_for_together(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among millions a name is looked for as long as many are."""
+    looks: list[list[str]] = []
+    look = Failures.as_they_flowed
+
+    def counted(self: Failures, run: Run, records: Sequence[str]) -> dict[str, RecordView]:
+        looks.append(list(records))
+        return look(self, run, records)
+
+    monkeypatch.setattr(Failures, "as_they_flowed", counted)
+    for turn in range(5):
+        item = workspace.readings.sitting("first", "v1", "ab", ahead=1).items[0]
+        assert item.view is not None
+        assert item.view.record == item.record
+        workspace.readings.save("first", "v1", [{**EVENT, "id": f"r{turn}", "record": item.record}], "ab")
+    assert [len(records) for records in looks] == [6]
+    workspace.runs.new(None)
+    assert workspace.readings.sitting("first", "v2", "ab", ahead=1).items[0].view is not None
+    assert workspace.readings.sitting("first", "v1", "ab", ahead=1).items[0].view is not None
+    assert [len(records) for records in looks] == [6, 6, 2]
 
 
 def test_record_is_handed_out_as_it_flowed_and_without_what_is_held_to_be_right(workspace: Workspace) -> None:

@@ -191,12 +191,12 @@ def test_a_stage_behind_searches_for_each_item_is_given_the_documents_of_each(tm
         run, summary = opened.runs.new(tmp_path / "cascade.yaml")
         assert not summary.error
         joined = {each.record: each.value for each in opened.store.outputs(run.id, SYSTEM, "join")}
-        read = opened.failures.as_it_flowed("parts", run.name, "1")
+        read = opened.failures.as_they_flowed(run, ["1", "0", "no such record"])
+    assert list(read) == ["0", "1"]
     assert joined["0"] == "A B A"
     assert joined["2"] == "none"
     assert joined["1"] is None  # a search that failed blocks it
-    assert read is not None
-    search, join = read.blocks
+    search, join = read["1"].blocks
     turns = [(turn["role"], turn["name"], turn["content"]) for turn in json.loads(search.turns)]
     assert turns[0] == ("b", "1", '[\n  "b"\n]')
     assert turns[1][:2] == ("nothing", "2, error")

@@ -14,6 +14,7 @@ from stagegap.analysis import evidence as ev
 from stagegap.analysis.checks import CheckResult, exit_code
 from stagegap.analysis.failures import shown_output, shown_reference, shown_value
 from stagegap.analysis.slices import Neighbour, Texts
+from stagegap.analysis.troubles import broken
 from stagegap.attribution.swaps import closed_cell, swap_cell
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Source
@@ -247,9 +248,9 @@ def _row(seen: ev.Evidence, stage: str, attempts: Sequence[Attempted]) -> AimRow
 
 
 def _gain(seen: ev.Evidence, stage: str) -> Estimate:
-    broken = next((trouble for trouble in seen.troubles_of_outputs if trouble.forbids_verdict), None)
-    if broken is not None:
-        return unmeasured(f"not measured: {broken.sentence.removesuffix('.')}")
+    trouble = broken(seen.troubles_of_outputs)
+    if trouble is not None:
+        return unmeasured(f"not measured: {trouble.brief}")
     if ev.is_bounded(seen, (swap_cell(seen.cascade, seen.cascade.ancestors(stage)), closed_cell(seen.cascade, stage))):
         return unmeasured(ev.BOUNDED)
     gained = _gained(seen, stage)
@@ -374,8 +375,9 @@ def aim_sheet(view: AimView) -> Sheet:
             f"{view.held_out:,} are held out, by cluster, and are in nothing here: "
             f"`stagegap compare {view.run} NEW --held-out` judges what it made. The chance that a change helps is "
             "(helped + 1) / (tried + 5/4), where a rise that luck may have brought counts in part; a stage "
-            "whose last changes did not help beyond doubt waits while another was tried less often. The stage is "
-            "picked as the largest, so its gain is a little too large.",
+            "whose last changes did not help beyond doubt waits while another was tried less often."
+            + " The stage is picked as the largest, so its gain is a little too large."
+            * bool(view.stage),
             Table(
                 columns=_COLUMNS,
                 rows=tuple(_cells(row) for row in view.rows),

@@ -61,6 +61,7 @@ class Blame:
     cascade: str
     run: str
     noun: str
+    outcome_name: str
     stages: tuple[BlameRow, ...]
     n: int
     """Records with an outcome in every swap cell."""
@@ -130,6 +131,7 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
         cascade=cascade.name,
         run=evidence.run,
         noun=cascade.noun,
+        outcome_name=ev.outcome_name(cascade),
         stages=rows,
         n=won.n,
         bad=int((bad == 1).sum()),
@@ -185,6 +187,7 @@ def _unmeasured(evidence: ev.Evidence, reason: str, *, resamples: int) -> Blame:
         cascade=cascade.name,
         run=evidence.run,
         noun=cascade.noun,
+        outcome_name=ev.outcome_name(cascade),
         stages=rows,
         n=int((~np.isnan(bad)).sum()),
         bad=int((bad == 1).sum()),

@@ -20,7 +20,6 @@ from stagegap.analysis.changes import (
     no_change,
 )
 from stagegap.analysis.coalitions import TOTAL, Coalitions, SwapPlan, harm_sentence, pair_sentences
-from stagegap.analysis.scorecard import outcome_name
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.attribution.shapley import Harm
 from stagegap.model.answer import Output
@@ -138,7 +137,7 @@ def what_changed(
         before=before,
         after=after,
         noun=cascade.noun,
-        outcome_name=outcome_name(cascade),
+        outcome_name=ev.outcome_name(cascade),
         n=n,
         left_out=int(lost.sum()),
         total=stage_claims[TOTAL],

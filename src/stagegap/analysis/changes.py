@@ -338,8 +338,12 @@ def claim_sentence(name: str, claim: Claim, *, noun: str, points: int | None = N
         better = "better" if claim.verdict == "improved" else "worse"
         whole = figures.percent(change.value) if points is None else points
         return f"{name}: {figures.signed(whole)} {plural('point', abs(whole))} ({figures.interval(change)}), {better}"
-    doubt = f"; its own interval leaves out 0, p = {claim.p_adjusted:.2f} among all claims" * change.excludes_zero
-    return f"{name}: no measurable difference (n = {change.n:,}, {figures.interval(change)}{doubt})"
+    return f"{name}: no measurable difference (n = {change.n:,}, {figures.interval(change)}{doubt(claim)})"
+
+
+def doubt(claim: Claim) -> str:
+    """Why nothing is claimed although the interval leaves out 0; empty where it does not."""
+    return f"; its own interval leaves out 0, p = {claim.p_adjusted:.2f} among all claims" * claim.change.excludes_zero
 
 
 def claimed(claim: Claim, *, points: int | None = None) -> Figure:

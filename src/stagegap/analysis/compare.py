@@ -20,12 +20,12 @@ from stagegap.analysis.changes import (
     claim_sentence,
     claimed,
     claims,
+    doubt,
     no_change,
     not_claimed,
 )
 from stagegap.analysis.paired_records import Shared, Side, change_lists, flips, shared
 from stagegap.analysis.runs import run_differences
-from stagegap.analysis.scorecard import outcome_name
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import PairPopulation
@@ -49,9 +49,8 @@ def headline(view: Comparison) -> str:
     if claim.verdict == "tied":
         if claim.is_settled:
             return f"{view.after} gives the same answers as {view.before}{_moved(view.stages)}"
-        return (
-            f"No measurable difference between {view.before} and {view.after} (n = {change.n:,}){_moved(view.stages)}"
-        )
+        between = f"No measurable difference between {view.before} and {view.after}"
+        return f"{between} (n = {change.n:,}{doubt(claim)}){_moved(view.stages)}"
     word = "better" if claim.verdict == "improved" else "worse"
     points = figures.percent(change.value)
     return (
@@ -128,7 +127,7 @@ def compare(
         before=before.run.name,
         after=after.run.name,
         noun=cascade.noun,
-        outcome_name=outcome_name(cascade),
+        outcome_name=ev.outcome_name(cascade),
         n=both.n,
         refusal=both.refusal,
         is_accepted=False,

@@ -21,7 +21,7 @@ from stagegap.model.cascade import RATING, Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Population, StageTally
 from stagegap.model.units import Keys, Levels, record_of
-from stagegap.model.wording import counted, listed
+from stagegap.model.wording import counted, listed, metric_title, plural
 from stagegap.people.agreement import agreement, strict_score
 from stagegap.people.judgements import rated_scores
 from stagegap.people.references import Settled, reference_units, with_units
@@ -425,3 +425,10 @@ def infrastructure_failures(evidence: Evidence) -> int:
             if Status.INFRASTRUCTURE in (output.status, output.because):
                 lost.add(record)
     return len(lost.intersection(record.id for record in evidence.records))
+
+
+def outcome_name(cascade: Cascade) -> str:
+    """The outcome in words: `good mails (draft.fact_recall >= 0.8)` or `mean draft.fact_recall`."""
+    outcome = cascade.outcome
+    score = f"{outcome.stage}.{metric_title(outcome.metric)}"
+    return f"mean {score}" if outcome.good is None else f"good {plural(cascade.noun, 2)} ({score} >= {outcome.good:g})"

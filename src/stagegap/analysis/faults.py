@@ -88,6 +88,7 @@ class FaultsView:
     cascade: str
     run: str
     noun: str
+    outcome_name: str
     n: int
     """Records whose outcome has a score."""
     bad: int
@@ -140,6 +141,7 @@ def faults_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> FaultsV
         cascade=cascade.name,
         run=evidence.run,
         noun=cascade.noun,
+        outcome_name=ev.outcome_name(cascade),
         n=int((~np.isnan(bad)).sum()),
         bad=int((bad == 1).sum()),
         unexplained=causes.faults.unexplained,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
+from stagegap.analysis.troubles import broken
 from stagegap.analysis.views import OutcomeBounds, StairStep, StepBounds
 from stagegap.attribution.ceiling import Ceiling, Weights, ceiling, complete_cases, rises
 from stagegap.attribution.shapley import FEWEST_ROUNDS, SEPARATION, Rounds, SampledOrders, summary
@@ -173,9 +174,9 @@ def gains(evidence: ev.Evidence) -> Gains:
     The sample is that of `orders.sampled`, as far as the run holds its rounds.
     """
     cascade = evidence.cascade
-    broken = next((one for one in evidence.troubles_of_outputs if one.forbids_verdict), None)
-    if broken is not None:
-        return _nothing(f"not measured: {broken.sentence.removesuffix('.')}")
+    trouble = broken(evidence.troubles_of_outputs)
+    if trouble is not None:
+        return _nothing(f"not measured: {trouble.brief}")
     steps, reason = ev.prefix_outcomes(evidence)
     if not steps:
         return _nothing(reason)

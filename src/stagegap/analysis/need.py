@@ -72,6 +72,7 @@ class NeedView:
     cascade: str
     run: str
     noun: str
+    outcome_name: str
     n: int
     """Records with an outcome in every swap cell."""
     is_decided: bool
@@ -120,6 +121,7 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
         cascade=cascade.name,
         run=evidence.run,
         noun=cascade.noun,
+        outcome_name=ev.outcome_name(cascade),
         n=standing.n,
         is_decided=standing.is_decided,
         budget=standing.budget.records,

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.changes import Claim, claim_sentence, claimed, claims, not_claimed
 from stagegap.analysis.coalitions import TOTAL, Coalitions, harm_sentence, pair_sentences
-from stagegap.analysis.scorecard import outcome_name
 from stagegap.attribution.shapley import Harm, PairTable
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
@@ -166,7 +165,7 @@ def person_swaps(
         cascade=evidence.cascade.name,
         run=evidence.run,
         noun=evidence.cascade.noun,
-        outcome_name=outcome_name(evidence.cascade),
+        outcome_name=ev.outcome_name(evidence.cascade),
         players=people.players,
         n=int((~np.isnan(columns["system"])).sum()),
         system=drawn.mean("system"),

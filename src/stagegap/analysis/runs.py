@@ -13,7 +13,6 @@ import numpy as np
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.changes import OUTCOME, ConfigChange, line_difference
-from stagegap.analysis.scorecard import outcome_name
 from stagegap.analysis.views import Scorecard
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Json
@@ -23,7 +22,7 @@ from stagegap.stats.resample import resample
 from stagegap.stats.significance import confidence_sequence
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
-from stagegap.tables.table import Column, Entry, Sheet, Table
+from stagegap.tables.table import Column, Entry, Rests, Sheet, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -471,7 +470,7 @@ def so_far(evidence: ev.Evidence, *, of: int) -> SoFar:
         drawn = resample({"outcome": scores}, units, rng=np.random.default_rng(evidence.seed), resamples=RESAMPLES)
         estimate = drawn.mean("outcome")
     return SoFar(
-        outcome=outcome_name(cascade),
+        outcome=ev.outcome_name(cascade),
         estimate=estimate,
         finished=len(evidence.records),
         of=of,
@@ -483,9 +482,9 @@ def so_far(evidence: ev.Evidence, *, of: int) -> SoFar:
 def _sentence_of(evidence: ev.Evidence, estimate: Estimate, *, of: int, is_safe: bool) -> str:
     cascade, n = evidence.cascade, len(evidence.records)
     if not estimate.is_measured:
-        return f"{sentence(outcome_name(cascade))} so far: {estimate.method}."
+        return f"{sentence(ev.outcome_name(cascade))} so far: {estimate.method}."
     share = f"{figures.share(estimate.value)} ({figures.interval(estimate)}), n {estimate.n:,}"
-    progress = f"{sentence(outcome_name(cascade))} so far: {share}"
+    progress = f"{sentence(ev.outcome_name(cascade))} so far: {share}"
     nouns = plural(cascade.noun, 2)
     first = (
         f"of all {counted(of, cascade.noun)}."
@@ -497,4 +496,4 @@ def _sentence_of(evidence: ev.Evidence, estimate: Estimate, *, of: int, is_safe:
         if is_safe
         else f"{sentence(nouns)} come in clusters: the interval is for one look, so stop nothing because of it."
     )
-    return f"{progress}, {first} {looking}"
+    return f"{progress}, {first} {looking} {Rests.of_outcome(ev.outcome_name(cascade))}"

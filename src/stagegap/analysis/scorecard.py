@@ -25,7 +25,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.notes import Failure
 from stagegap.model.record import Record
 from stagegap.model.run import Run, StageTally
-from stagegap.model.wording import metric_title, plural
+from stagegap.model.wording import metric_title
 from stagegap.people.agreement import COUNTABLE, alpha, annotators
 from stagegap.people.roster import labellers_of
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
@@ -150,7 +150,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         n_scored=n_scored,
         n_infrastructure=ev.infrastructure_failures(evidence),
         annotators=annotators(evidence.labels),
-        outcome_name=outcome_name(cascade),
+        outcome_name=ev.outcome_name(cascade),
         good=cascade.outcome.good,
         system=system,
         ceiling=top,
@@ -162,7 +162,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         verdict=verdict(
             Facts(
                 noun=cascade.noun,
-                outcome=outcome_name(cascade),
+                outcome=ev.outcome_name(cascade),
                 has_bar=cascade.outcome.good is not None,
                 n=n_scored,
                 labelled=len({record for record, _ in evidence.labels}),
@@ -215,7 +215,7 @@ def outcome_beside(evidence: ev.Evidence, *, resamples: int) -> OtherOutcome:
     steps = [step for step in stairs.steps if step.stage in evidence.cascade.leading] if stairs is not None else []
     most = max(steps, key=lambda step: round(step.gain.value, 9), default=None)  # of equal ones the first in order
     return OtherOutcome(
-        outcome_name=outcome_name(evidence.cascade),
+        outcome_name=ev.outcome_name(evidence.cascade),
         system=drawn.mean(SYSTEM_OUTCOME),
         ceiling=_top(drawn, won, stairs, otherwise=won.reason),
         most=most.stage if most is not None and most.gain.value > 0 else "",
@@ -231,13 +231,6 @@ def _top(drawn: Resamples, won: Gains, stairs: Ceiling | None, *, otherwise: str
     if top.is_measured and (drawn.columns[won.top] >= 1).sum() == top.n:
         return Estimate(value=1.0, low=1.0, high=1.0, n=top.n, method="exact: a reference is right by definition")
     return top
-
-
-def outcome_name(cascade: Cascade) -> str:
-    """The outcome in words: `good mails (draft.fact_recall >= 0.8)` or `mean draft.fact_recall`."""
-    outcome = cascade.outcome
-    score = f"{outcome.stage}.{metric_title(outcome.metric)}"
-    return f"mean {score}" if outcome.good is None else f"good {plural(cascade.noun, 2)} ({score} >= {outcome.good:g})"
 
 
 def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:

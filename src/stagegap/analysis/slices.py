@@ -180,6 +180,7 @@ class SlicesView:
     cascade: str
     run: str
     noun: str
+    outcome_name: str
     overall: str
     """The stage with the largest gain over all records; empty without a ceiling."""
     findings: tuple[SliceFinding, ...]
@@ -201,6 +202,7 @@ def slices_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> SlicesV
         cascade=cascade.name,
         run=evidence.run,
         noun=cascade.noun,
+        outcome_name=ev.outcome_name(cascade),
         overall=whole.stage,
         findings=_findings(evidence, units),
         bottlenecks=tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stagegap.analysis.units import calls_of
@@ -36,6 +36,16 @@ class Trouble:
     forbids_verdict: bool = False
     """More than a small share of the stage are errors: what its figures are worth is not known."""
     next_step: str = ""
+
+    @property
+    def brief(self) -> str:
+        """The sentence without its example and full stop."""
+        return self.sentence.partition(", for example ")[0]
+
+
+def broken(rows: Iterable[Trouble]) -> Trouble | None:
+    """The first trouble that forbids a verdict."""
+    return next((trouble for trouble in rows if trouble.forbids_verdict), None)
 
 
 def troubles(

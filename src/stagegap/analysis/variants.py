@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.evidence import Outputs
-from stagegap.analysis.scorecard import outcome_name
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Label
@@ -146,7 +145,7 @@ def variants_view(
     return VariantsView(
         cascade=cascade.name,
         noun=cascade.noun,
-        outcome=outcome_name(cascade),
+        outcome=ev.outcome_name(cascade),
         headline=_headline(rows, leaders, shared, cascade.noun),
         records=shared,
         rows=tuple(rows),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains
-from stagegap.analysis.troubles import Trouble
+from stagegap.analysis.troubles import Trouble, broken
 from stagegap.analysis.views import StageRow, Verdict
 from stagegap.attribution.ceiling import Ceiling, drawn_gains
 from stagegap.model.estimate import Estimate
@@ -201,9 +201,9 @@ def verdict(facts: Facts) -> Verdict:
 def _chosen(facts: Facts) -> Verdict:
     basis = _basis(facts)
     ceiling = facts.ceiling
-    broken = next((trouble for trouble in facts.troubles if trouble.forbids_verdict), None)
-    if broken is not None:
-        return _broken(broken, basis)
+    trouble = broken(facts.troubles)
+    if trouble is not None:
+        return _broken(trouble, basis)
     if ceiling is None or facts.contest is None or not ceiling.headroom.is_measured:
         return _without_ceiling(facts, basis)
     summary = _summary(facts, ceiling)

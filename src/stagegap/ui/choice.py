@@ -213,7 +213,7 @@ def next_labels(workspace: Workspace, scorecard: Scorecard) -> None:
     """Say what decides which stage is worst, with a link to exactly those records: for who plans, not who labels."""
     who = state.asked("who")
     planned = workspace.labels.next_labels(scorecard.cascade, who or "")
-    if planned is None or planned.run != scorecard.run:
+    if planned is None or planned.run != scorecard.run or scorecard.verdict.kind == "errors":
         return
     stage = next(iter(planned.wanted), None)
     if stage is None:

@@ -309,7 +309,7 @@ def _figures(workspace: Workspace, past: Past, view: Comparison) -> None:
         elements.chart("changes", charts.changes(view))
         note(
             f"Paired on {counted(view.n, view.noun)}, intervals 95%. A direction is claimed where it holds for all "
-            f"{view.claims} figures at once (Holm)."
+            f"{view.claims} figures at once (Holm); an interval is that of one figure alone."
         )
     with right:
         draw_changed(past, view)

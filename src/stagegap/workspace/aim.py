@@ -28,7 +28,6 @@ from stagegap.analysis.aim import (
 )
 from stagegap.analysis.changed import cell_outcomes
 from stagegap.analysis.failures import shown_output
-from stagegap.analysis.scorecard import outcome_name
 from stagegap.errors import ConfigurationError, RunStopped, near_names
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
@@ -53,7 +52,7 @@ def aim_of(base: Foundation, look: Attribution) -> AimView:
         evidence,
         _attempts(base, look.run, part_of(evidence, held_out=False)),
         _codes(base.store, look.run),
-        outcome_name=outcome_name(evidence.cascade),
+        outcome_name=ev.outcome_name(evidence.cascade),
     )
 
 

@@ -16,7 +16,6 @@ from stagegap.analysis.changed import cell_outcomes
 from stagegap.analysis.cheaper import CheaperView, Trial, cheaper_view, with_joint
 from stagegap.analysis.coalitions import needed_part, swap_plan, with_versions
 from stagegap.analysis.paired_records import Side, shared
-from stagegap.analysis.scorecard import outcome_name
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade
@@ -219,7 +218,7 @@ class Cheaper:
             cascade=self._cascade,
             base=self._start.run.name,
             noun=cascade.noun,
-            outcome_name=outcome_name(cascade),
+            outcome_name=ev.outcome_name(cascade),
             margin=margin,
             margin_since=since,
             problems=self.problems,

@@ -27,7 +27,7 @@ from stagegap.people.references import settle, with_units
 from stagegap.people.roster import OpenRecords, assignments, retired, standing
 from stagegap.stages.attachments import in_words
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.provenance import outputs_of_record
+from stagegap.workspace.provenance import Flow, outputs_of_records
 
 if TYPE_CHECKING:  # What makes runs is imported where a record is opened.
     from stagegap.stages.corpus import Corpus
@@ -136,34 +136,32 @@ class Failures:
 
     def record(self, cascade: str, run: str, record: str) -> RecordView | None:
         """One record stage by stage; None when the run does not have it."""
-        return self._viewed(cascade, run, record, is_judged=True)
+        return self._viewed(self._base.run(cascade, run), [record], is_judged=True).get(record)
 
-    def as_it_flowed(self, cascade: str, run: str, record: str) -> RecordView | None:
-        """The same without what anybody holds to be right of it: whoever reads judges for themselves."""
-        return self._viewed(cascade, run, record, is_judged=False)
+    def as_they_flowed(self, run: Run, records: Sequence[str]) -> dict[str, RecordView]:
+        """Those of the records that a run has, without what anybody holds to be right: whoever reads judges alone."""
+        return self._viewed(run, records, is_judged=False)
 
-    def _viewed(self, cascade: str, run: str, record: str, *, is_judged: bool) -> RecordView | None:
-        stored = self._base.run(cascade, run)
-        show = self.shows(stored)
-        records = self._store.records(cascade, ids=[record])
-        outputs, units = outputs_of_record(self._store, stored, show.cascade, records[0]) if records else ({}, {})
-        if not outputs:
-            return None
-        own, failing = records[0], self._store.failing
-        references: Mapping[tuple[str, str], Reference] = {}
-        if is_judged:
-            references = self._references(show.cascade, own)
+    def _viewed(self, run: Run, names: Sequence[str], *, is_judged: bool) -> dict[str, RecordView]:
+        show = self.shows(run)
+        records = self._store.records(run.cascade, ids=names)
+        flows = outputs_of_records(self._store, run, show.cascade, records) if records else {}
+        return {own.id: self._view(run, own, flows[own.id], is_judged=is_judged) for own in records if flows[own.id][0]}
+
+    def _view(self, run: Run, own: Record, flow: Flow, *, is_judged: bool) -> RecordView:
+        (outputs, units), show, failing = flow, self.shows(run), self._store.failing
+        references = self._references(show.cascade, own) if is_judged else {}
         return record_view(
             own,
             show.cascade,
             outputs=outputs,
             units=units,
-            references={stage: reference for (name, stage), reference in references.items() if name == record},
-            faults={failure.stage: failure for failure in failing.of_record(stored.id, record)} if is_judged else {},
-            scores=failing.scores_of(stored.id, record) if is_judged else {},
+            references={stage: reference for (name, stage), reference in references.items() if name == own.id},
+            faults={failure.stage: failure for failure in failing.of_record(run.id, own.id)} if is_judged else {},
+            scores=failing.scores_of(run.id, own.id) if is_judged else {},
             prompts=show.prompts_of(own, outputs),
             documents=show.documents,
-            run=stored.name,
+            run=run.name,
         )
 
     def shows(self, run: Run) -> Showing:
@@ -209,6 +207,8 @@ class Failures:
         mine = assignments(self._store.people(cascade)).get(viewer, {})
         stages = {queue.id: queue.stage for queue in self._store.queues(cascade)} if mine else {}
         asked = {queue: stages[queue] for queue in mine if queue in stages}
+        if not labels and not asked:
+            return {}
         return self._open(cascade, viewer, labels, records, self._shape(cascade), asked=asked)
 
     def open_records(self, cascade: str, records: Collection[str]) -> OpenRecords:

@@ -22,7 +22,7 @@ from stagegap.model.answer import Label, Output
 from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Cell, Environment, Provenance, Role, Run, Source, StageOrigin
-from stagegap.model.units import Levels, record_of, unit_id
+from stagegap.model.units import Keys, Levels, record_of, unit_id
 from stagegap.runner import CUSTOM, Materials, metric_functions
 from stagegap.spec.judges import resolved_blocks
 from stagegap.stages.kinds import named
@@ -51,32 +51,41 @@ def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, O
     return {output.record: output for output in store.outputs(run.id, cell, stage) if output.repeat == 0}
 
 
-def outputs_of_record(
-    store: Store, run: Run, cascade: Cascade, record: Record
-) -> tuple[dict[str, Output], dict[str, list[Output | None]]]:
-    """The first repeat of the system's outputs of one record, by stage; of a stage of units the list of theirs.
+Flow = tuple[dict[str, Output], dict[str, list[Output | None]]]
+"""The first repeat of the system's outputs of one record, by stage, that of a stage of units being the list of theirs;
+and of these stages the outputs of each unit, in order, None for one that is not there.
+"""
 
-    Then the outputs of each unit, in order, of the stages that are asked unit by unit; None for one that is not there.
-    """
-    levels = Levels.of(cascade)
-    outputs: dict[tuple[str, str], dict[str, Output]] = {}
-    of_units: dict[str, list[Output | None]] = {}
-    own: dict[str, dict[str, Output]] = {}
-    for output in store.outputs(run.id, SYSTEM, None, records=[record.id]):  # at once: of millions one is looked for
-        if output.repeat == 0:
-            own.setdefault(output.stage, {})[record.id] = output
+
+def outputs_of_records(store: Store, run: Run, cascade: Cascade, records: Sequence[Record]) -> dict[str, Flow]:
+    """How each of these records flowed, by its id. Among millions one name is looked for as long as many are."""
+    levels, ids = Levels.of(cascade), [record.id for record in records]
+    outputs: dict[tuple[str, str], dict[str, Output]] = {(str(SYSTEM), stage): {} for stage in cascade.names}
+    of_units: dict[str, dict[str, list[str]]] = {}
+    for output in store.outputs(run.id, SYSTEM, None, records=ids):
+        if output.repeat == 0 and levels.paths.get(output.stage) == ():
+            outputs[str(SYSTEM), output.stage][output.record] = output
     for stage in cascade.names:
         path = levels.paths[stage]
-        if not path:
-            outputs[str(SYSTEM), stage] = own.get(stage, {})
-            continue
-        units = units_by(lists_of(SYSTEM, path, outputs, {}), levels, record, path)
-        names = [unit_id(record.id, keys) for keys in units] if isinstance(units, list) else []
-        asked = store.outputs(run.id, SYSTEM, stage, records=names) if names else ()
-        outputs[str(SYSTEM), stage] = {output.record: output for output in asked if output.repeat == 0}
-        of_units[stage] = [outputs[str(SYSTEM), stage].get(name) for name in names]
-    whole = with_lists(cascade, [record], outputs, {})
-    return {stage: of[record.id] for (_, stage), of in whole.items() if record.id in of}, of_units
+        if path:
+            lists = lists_of(SYSTEM, path, outputs, {})
+            names = {record.id: _names_of_units(record, units_by(lists, levels, record, path)) for record in records}
+            wanted = [name for own in names.values() for name in own]
+            asked = store.outputs(run.id, SYSTEM, stage, records=wanted) if wanted else ()
+            outputs[str(SYSTEM), stage] = {output.record: output for output in asked if output.repeat == 0}
+            of_units[stage] = names
+    whole = with_lists(cascade, records, outputs, {})
+    return {
+        name: (
+            {stage: of[name] for (_, stage), of in whole.items() if name in of},
+            {stage: [outputs[str(SYSTEM), stage].get(unit) for unit in of[name]] for stage, of in of_units.items()},
+        )
+        for name in ids
+    }
+
+
+def _names_of_units(record: Record, units: list[Keys] | Output | None) -> list[str]:
+    return [unit_id(record.id, keys) for keys in units] if isinstance(units, list) else []
 
 
 def run_records(store: Store, run: Run, cascade: Cascade) -> list[Record]:

@@ -36,7 +36,9 @@ SEED = 1
 run, so that two runs are read on the same records."""
 NOTHING = in_force(())
 HELD = 200
-"""Records that are held as they are drawn, so that none is put together twice."""
+"""Records of the run that was read last that are held as they are drawn, so that none is put together twice."""
+AT_ONCE = 16
+"""Records that are looked for together: among millions that takes no longer than one does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ class Readings:
         self._store = base.store
         self._failures = failures
         self._samples: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self._views: dict[tuple[str, str], RecordView | None] = {}
+        self._views: tuple[str, Mapping[str, RecordView | None]] = ("", {})
         self._cascades: dict[str, Cascade] = {}
 
     def book(self, cascade: str) -> Codebook:
@@ -148,17 +150,19 @@ class Readings:
         _, sample = self.sample(stored)
         readings, book = self.held(stored), self.book(cascade)
         own = readings.of(who)
-        names = next_records(sample, readings, who)[:ahead]
+        waiting = next_records(sample, readings, who)
+        names = waiting[:ahead]
         if record is not None:
             names = [record, *(name for name in names if name != record)]
         last = next(reversed(own), None)
         wanted = [*names, *([last] if last is not None else [])]
         waits = self._see(stored, wanted, who)
         codes = _codes_of(book, who, stored.id)
+        views = self._viewed(stored, [name for name in wanted if name not in waits], waiting)
         items = {
             name: ReadItem(
                 record=name,
-                view=None if name in waits else self._view(stored, name),
+                view=None if name in waits else views[name],
                 waits=waits.get(name, ()),
                 own=own.get(name),
                 codes=tuple(codes.get((name, own[name].stage), ())) if name in own else (),
@@ -196,13 +200,15 @@ class Readings:
         """Let a person see a record that they were to label: their queues leave it out from here on."""
         self._failures.look_at(self._base.run(cascade, run), [record], who)
 
-    def _view(self, run: Run, record: str) -> RecordView | None:
-        key = run.id, record
-        if key not in self._views:
-            if len(self._views) >= HELD:
-                self._views.clear()
-            self._views[key] = self._failures.as_it_flowed(run.cascade, run.name, record)
-        return self._views[key]
+    def _viewed(self, run: Run, records: Sequence[str], later: Sequence[str]) -> Mapping[str, RecordView | None]:
+        """Records as they flowed, None where the run has none; with one that is to be read, the first of `later`."""
+        key, views = self._views
+        if key != run.id or any(name not in views for name in records):
+            known = dict(views) if key == run.id and len(views) <= HELD else {}
+            wanted = [name for name in dict.fromkeys([*records, *later[:AT_ONCE]]) if name not in known]
+            views = known | dict.fromkeys(wanted) | self._failures.as_they_flowed(run, wanted)
+            self._views = run.id, views
+        return views
 
     def _cascade(self, run: Run) -> Cascade:
         if run.id not in self._cascades:
