@@ -150,7 +150,7 @@ class Failures:
 
     def _view(self, run: Run, own: Record, flow: Flow, *, is_judged: bool) -> RecordView:
         (outputs, units), show, failing = flow, self.shows(run), self._store.failing
-        references = self._references(show.cascade, own) if is_judged else {}
+        references: Mapping[tuple[str, str], Reference] = self._references(show.cascade, own) if is_judged else {}
         return record_view(
             own,
             show.cascade,
