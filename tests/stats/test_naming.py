@@ -10,6 +10,7 @@ from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains
 from stagegap.analysis.verdict import outlook
 from stagegap.stats.resample import resample
 from stagegap.stats.sample_size import DRAWS, LEADS, Budget, Pilot, records_to_name
+from stagegap.stats.significance import DECIDES, evidence_of_lead
 from stagegap.stats.spread import Clusters
 
 EVEN = Clusters(codes=np.repeat(np.arange(30), 5), count=30)
@@ -42,6 +43,27 @@ def test_a_lucky_lead_lowers_no_promise():
     assert lucky.halfway is not None
     assert even.halfway is not None
     assert lucky.halfway < even.halfway, "but it shortens the way that is likely"
+
+
+@pytest.mark.parametrize("size", [1, 20])
+@pytest.mark.parametrize("period", [(1, 1, 1, 1, 1, 1, 1, 1, 1, 0), (1, 1, 1, 0, 0, 0, -1, 0, 0, 0)])
+def test_the_evidence_decides_after_as_many_clusters_as_were_promised(period: tuple[int, ...], size: int):
+    """One lead after the other as in a period that repeats, all records of a cluster alike: no draw decides."""
+    leads = np.tile(np.array(period, dtype=np.float64), 40)
+
+    def evidence(count: int) -> float:
+        gains = np.stack([leads[:count].clip(0), (-leads[:count]).clip(0)], axis=1).repeat(size, axis=0)
+        return evidence_of_lead(gains, np.arange(count).repeat(size), 0)
+
+    # From the first count that decides to the last that does not: within a period the lead goes up and down.
+    decides = [evidence(count) >= DECIDES for count in range(200)]
+    wanted = (decides.index(True) + 200 - decides[::-1].index(False)) / 2
+    pilot = np.stack([np.array(period * 100).clip(0), -np.array(period * 100).clip(max=0)], axis=1)
+    rng = np.random.default_rng(0)
+    drawn = pilot[rng.integers(0, len(pilot), (400, len(pilot)))].mean(axis=1)
+    clusters = Pilot(gains=pilot.mean(axis=0), drawn=drawn, n=len(pilot) * size, units=len(pilot), largest=size)
+    found = records_to_name(clusters, rng=rng, level=0.96).halfway
+    assert found == pytest.approx(wanted * size, rel=0.3, abs=10)
 
 
 def test_more_rivals_need_more_records():

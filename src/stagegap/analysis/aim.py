@@ -229,8 +229,9 @@ def ranked(rows: Iterable[AimRow]) -> tuple[AimRow, ...]:
     all_rows = tuple(rows)
     fewest = min((row.tried for row in all_rows if row.gain.value > WORTH_A_CHANGE), default=0)
 
-    def place(row: AimRow) -> tuple[bool, bool, float]:
-        return not row.gain.is_measured, row.is_stuck and row.tried > fewest, -row.worth
+    def place(row: AimRow) -> tuple[bool, bool, float, str]:
+        is_behind = row.is_stuck and row.tried > fewest
+        return not row.gain.is_measured, is_behind, -round(row.worth, 12), row.stage  # of equal ones by name
 
     return tuple(sorted(all_rows, key=place))
 

@@ -120,9 +120,10 @@ def outlook(resamples: Resamples, gains: Gains) -> Outlook:
     known = ~np.isnan(table).any(axis=1)
     values = table[known].mean(axis=0)
     drawn = drawn_gains(resamples, gains.weights, SYSTEM_OUTCOME)
-    units = worth(np.bincount(resamples.clusters.codes[known]).astype(np.float64)) if known.any() else 0.0
+    sizes = np.bincount(resamples.clusters.codes[known], minlength=1)
+    units = worth(sizes.astype(np.float64)) if known.any() else 0.0
     ranks = rank_sets(values, drawn, rows=table, codes=resamples.clusters.codes)
-    pilot = Pilot(gains=values, drawn=drawn, n=int(known.sum()), units=units)
+    pilot = Pilot(gains=values, drawn=drawn, n=int(known.sum()), units=units, largest=max(1, int(sizes.max())))
     return Outlook(
         best=ranks.best,
         worst=ranks.worst,

@@ -29,6 +29,13 @@ def normal_cdf(x: float) -> float:
     return float(ndtr(x))
 
 
+def log_normal_cdf(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logarithms of the chances that a standard normal variable is at most these values."""
+    from scipy.special import log_ndtr
+
+    return log_ndtr(x)
+
+
 def t_quantile(p: float, df: float) -> float:
     """Student's t quantile.
 

@@ -14,6 +14,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.distributions import (
     beta_quantile,
     chi2_quantile,
+    log_normal_cdf,
     normal_cdf,
     normal_quantile,
     t_quantile,
@@ -85,6 +86,8 @@ class Pilot:
     n: int
     units: float
     """Independent ones among the records: clusters of equal size that would tell as much."""
+    largest: int = 1
+    """Records of the largest cluster, which is one bet of the evidence."""
 
 
 def records_to_name(pilot: Pilot, *, rng: np.random.Generator, level: float, power: float = POWER) -> Budget:
@@ -124,7 +127,7 @@ def records_to_name(pilot: Pilot, *, rng: np.random.Generator, level: float, pow
     furthest = min(max(promises[0].records / n, 2.0), _FURTHEST)
     return Budget(
         promises=promises,
-        halfway=_tens(n * float(np.median(_until_evidence(truth, errors, n=n)))),
+        halfway=_tens(n * float(np.median(_until_evidence(truth, errors, pilot=pilot)))),
         chances=tuple(
             Chance(
                 records=_tens(n * _STEP**step) if step else n,
@@ -135,18 +138,28 @@ def records_to_name(pilot: Pilot, *, rng: np.random.Generator, level: float, pow
     )
 
 
-def _until_evidence(truth: Floats, errors: Floats, *, n: int) -> Floats:
+def _until_evidence(truth: Floats, errors: Floats, *, pilot: Pilot) -> Floats:
     """For each truth, how many times the pilot's records it takes until the evidence decides.
 
-    Evidence z standard errors away from nothing, of m records that moved, is about exp(z^2 / 2) sqrt(pi / (2 m)).
+    As in `mean_evidence` a cluster is one bet x, its sum over the largest that a sum can be. With S the sum of all x
+    and Q that of their squares the wealth 1/2 the integral over l of exp(l S - l^2 Q / 2) is
+    exp(z^2 / 2) sqrt(pi / (2 Q)) times what a normal at S / Q with variance 1 / Q has between -1 and 1, z being
+    S / sqrt(Q): no stake is above the whole, however large the lead.
     """
     best, leads = _leads(truth)
-    factors = np.full_like(leads, 10.0)
-    moved = (n * errors[best]) ** 2
-    for _ in range(20):
-        needed = 2 * math.log(DECIDES) + np.log(np.maximum(1.0, moved * factors * 2 / math.pi))
-        factors = np.minimum(needed * (errors[best] / np.maximum(leads, 1e-9)) ** 2, 1e9)
-    return factors.max(axis=1)
+    most = pilot.largest * (1.0 if truth.shape[1] == 1 else 2.0)
+    sums = pilot.n * np.maximum(leads, 1e-9) / most
+    squares = (pilot.n * errors[best] / most) ** 2 + sums**2 / pilot.units
+    low, high = np.full_like(leads, math.log(1e-3)), np.full_like(leads, math.log(1e9))
+    for _ in range(30):
+        middle = (low + high) / 2
+        root = np.sqrt(np.exp(middle) * squares)
+        z = np.exp(middle) * sums / root
+        above, below = log_normal_cdf(root - z), log_normal_cdf(-root - z)
+        inside = above + np.log1p(-np.exp(below - above))
+        decides = z**2 / 2 + np.log(math.pi / 2) / 2 - np.log(root) + inside >= math.log(DECIDES)
+        low, high = np.where(decides, low, middle), np.where(decides, middle, high)
+    return np.exp(high).max(axis=1)
 
 
 def _factor(gains: Floats, errors: Floats, worst: int, *, level: float, power: float, least: float) -> float:
