@@ -78,3 +78,9 @@ def test_no_answer_is_a_category_and_all_alike_leave_nothing_to_weigh():
     found = weighed(given, references(given), KIND)
     assert (found.count, found.problem) == (0, "")
     assert {round(one.right, 3) for one in found.people} == {1.0}
+
+
+def test_hundreds_of_answers_are_too_many_to_tell_who_is_careful():
+    given = {who: {f"r{i}": label(who, f"r{i}", str(i)) for i in range(500)} for who in CARE}
+    problem = "not measured: 500 answers are too many to tell who is careful"
+    assert weighed(given, {}, KIND) == Weighed(n=500, people=(), differ=(), count=0, problem=problem)

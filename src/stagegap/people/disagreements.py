@@ -262,6 +262,8 @@ FEWEST_RECORDS = 30
 FEWEST_PEOPLE = 3
 """With two people who differ nothing says which of them is the careful one."""
 MOST_LISTED = 50
+MOST_CELLS = 200_000_000
+"""Cells of every person's table at every record: what a round of the fit goes through, above which it takes minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +325,8 @@ def weighed(
             n=len(given),
         )
     values = _values(given)
+    if len(names) * len(given) * len(values) ** 2 > MOST_CELLS:
+        return _none(f"not measured: {len(values):,} answers are too many to tell who is careful", n=len(given))
     counts = np.zeros((len(names), len(given), len(values)))
     for item, own in enumerate(given.values()):
         for person, label in own.items():
@@ -352,9 +356,7 @@ def _value(label: Label) -> Json:
 
 
 def _values(given: Mapping[str, Mapping[str, Label]]) -> list[Json]:
-    values: list[Json] = []
-    for own in given.values():
-        values += [value for value in map(_value, own.values()) if value not in values]
+    values = dict.fromkeys(_value(label) for own in given.values() for label in own.values())
     return sorted(values, key=str)
 
 

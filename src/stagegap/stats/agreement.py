@@ -172,21 +172,22 @@ def _pooled(shares: Floats, closely: Floats, chance: Chance) -> tuple[float, Flo
 
 def _conger(given: Floats, answers: Floats, closely: Floats) -> tuple[float, Floats]:
     """Chance agreement of two raters with habits of their own, averaged over all pairs; what each item says of it."""
-    chosen = np.stack([given == answer for answer in answers], axis=2).astype(np.float64)
-    rated = chosen.sum(axis=2)
-    used = rated.sum(axis=1) > 0
-    chosen, rated = chosen[used], rated[used]
-    g, n = len(chosen), int(chosen.shape[1])
+    given = given[(~np.isnan(given)).any(axis=1)]
+    rated, q = ~np.isnan(given), len(answers)
+    g, n = len(given), int(given.shape[1])
     if g < 2:
         return math.inf, np.zeros(n)
+    places = np.searchsorted(answers, np.where(rated, given, answers[0]))
     per_rater = rated.sum(axis=1)
-    habits = chosen.sum(axis=1) / per_rater[:, None]
+    counts = [np.bincount(own[known], minlength=q) for own, known in zip(places, rated, strict=True)]
+    habits = np.array(counts, dtype=np.float64) / per_rater[:, None]
     total = habits.sum(axis=0)
-    own = np.einsum("gk,kl,gl->", habits, closely, habits)
+    own = np.einsum("gk,gk->", habits @ closely, habits)
     expected = (float(total @ closely @ total) - float(own)) / (g * (g - 1))
     slope = (total[None, :] - habits) @ (closely + closely.T) / (g * (g - 1))
-    away = (chosen - rated[:, :, None] * habits[:, None, :]) * (n / per_rater)[:, None, None]
-    return expected, np.einsum("gnk,gk->n", away, slope) + expected
+    away: Floats = np.take_along_axis(slope, places, axis=1) - (habits * slope).sum(axis=1)[:, None]
+    by_item: Floats = (np.where(rated, away, 0.0) * (n / per_rater)[:, None]).sum(axis=0)
+    return expected, by_item + expected
 
 
 def counts_of(ratings: Floats) -> Floats:

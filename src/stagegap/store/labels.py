@@ -163,7 +163,7 @@ def find(
     condition = "".join(f" and {column} = ?" for column in chosen)
     rows = session.rows(
         f"select {_ROW}, l.seq from label l {_JOINS}"
-        f" where l.cascade = (select id from cascade where name = ?){condition} order by l.seq",
+        f" where l.cascade = (select id from cascade where name = ?){condition} order by l.seq, l.rowid",
         json_text.plain(cascade),
         *chosen.values(),
     )
@@ -218,7 +218,7 @@ def count(session: Session, journal: Journal, cascade: str, *, of_outputs: bool 
 def copies(session: Session) -> list[tuple[str, bytes]]:
     """Every label of the file as an operation for a journal that does not have it."""
     rows = session.rows(
-        f"select {_ROW}, c.name from label l {_JOINS} join cascade c on c.id = l.cascade order by l.seq"
+        f"select {_ROW}, c.name from label l {_JOINS} join cascade c on c.id = l.cascade order by l.seq, l.rowid"
     )
     return [pack(row[-1], label) for row, label in zip(rows, _labels(rows), strict=True)]
 
