@@ -291,6 +291,17 @@ def draft(text):
     assert ask(quick(code), "a") == [Reply(value="7")]
 
 
+def test_a_file_of_the_store_that_was_opened_since_is_the_programs_own(
+    quick: Callable[..., BatchStage], tmp_path: Path
+) -> None:
+    stage = quick("import os\ndef draft(text):\n    os.close(int(text))\n    return text")
+    (tmp_path / ".stagegap").mkdir()
+    with belongings_kept(), (tmp_path / ".stagegap" / "store.duckdb").open("w") as ours:
+        [reply] = ask(stage, str(ours.fileno()))
+        ours.write("still open")
+    assert "is the program's own and can't be closed by a stage" in reply.error
+
+
 def test_a_number_that_the_program_gave_back_is_the_stages_own_file(
     quick: Callable[..., BatchStage], tmp_path: Path
 ) -> None:

@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 FOREIGN = "_stagegap_"
 """How the names of modules begin that are files of stages."""
+STORE = ".stagegap"
+"""Folder of the store inside a workspace."""
 _WATCHED = ("stagegap", "sys", "builtins", "os", "threading", "asyncio")
 """Modules by whose beginnings of names it is seen that code of a stage has taken modules away."""
 LOWEST_RECURSION, HIGHEST_RECURSION = 1_000, 1_000_000
@@ -155,8 +157,16 @@ def _always(sentence: str) -> Callable[..., str]:
 
 
 def _closed(fd: int, /) -> str:
-    is_own = fd in {0, 1, 2} or _file(fd) in _own_files
+    is_own = fd in {0, 1, 2} or _file(fd) in _own_files or _is_of_store(fd)
     return f"file {fd} is the program's own and can't be closed by a stage" if is_own else ""
+
+
+def _is_of_store(fd: int) -> bool:
+    """Whether it is a file of the store, which the program opens and closes while stages are called."""
+    try:
+        return STORE in os.readlink(f"/proc/self/fd/{fd}").split("/")
+    except OSError:
+        return False
 
 
 def _opened_by_number(file: object, *_args: object, closefd: bool = True, **_named: object) -> str:
