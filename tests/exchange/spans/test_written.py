@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from exchange.spans.spans import phoenix_span, rows, write
+from exchange.spans.spans import otlp_span, phoenix_span, resource, rows, write
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.foreign.protocol import Leftovers
 from stagegap.exchange.spans import Opinion, Span, SpanKind, format_of, items_of
@@ -233,6 +233,36 @@ def test_what_went_into_a_model_is_kept_turn_by_turn_whatever_it_is_made_of(
     }  # fmt: skip
     import_traces([write(tmp_path / "t.jsonl", said)], tmp_path, name="x")
     assert rows(tmp_path / "data/x/records.jsonl")[0]["reply_input"] == whole
+
+
+TURN = [{"role": "user", "parts": [{"type": "text", "content": "Tea?"}]}]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "whole", "answer"),
+    [
+        ({"gen_ai.input.messages": TURN, "gen_ai.system_instructions": [{"type": "text", "content": "Be kind."}],
+          "gen_ai.output.messages": [{"role": "assistant", "parts": [
+              {"type": "reasoning", "content": "Hm."}, {"type": "text", "content": "Yes"}]}]},
+         "system: Be kind.\n\nuser: Tea?", "Yes"),
+        ({"gen_ai.input.messages": TURN,
+          "gen_ai.output.messages": [{"role": "assistant", "parts": [{"type": "thinking", "thinking": "Hm."}]}]},
+         "user: Tea?", "Hm."),
+        ({"ai.prompt.messages": [{"role": "user", "content": [{"type": "text", "text": "Tea?"}]}],
+          "ai.response.text": "Yes"}, "user: Tea?", "Yes"),
+        ({"ai.prompt": {"prompt": "Tea?"}, "ai.response.text": "", "ai.response.object": {"tea": True}},
+         "Tea?", {"tea": True}),
+    ],
+)  # fmt: skip
+def test_conventions_of_today_lose_neither_instructions_nor_answers(
+    tmp_path: Path, attributes: dict[str, Any], whole: str, answer: object
+) -> None:
+    written = {name: value if isinstance(value, str) else json.dumps(value) for name, value in attributes.items()}
+    span = otlp_span("a", "1", "", "chat", 0, **{"gen_ai.request.model": "m", **written})
+    [read_span], _, _ = read(write(tmp_path / "t.jsonl", resource([span])))
+    assert (read_span.kind, read_span.output) == (SpanKind.LLM, answer)
+    import_traces([tmp_path / "t.jsonl"], tmp_path, name="x")
+    assert whole in rows(tmp_path / "data/x/records.jsonl")[0].values()
 
 
 def test_batch_answers_meet_their_requests_and_errors_stay_errors(tmp_path: Path) -> None:

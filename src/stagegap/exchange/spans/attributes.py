@@ -124,11 +124,11 @@ _KIND_NAMES = (
 )  # fmt: skip
 _INPUT_NAMES = (
     "input.value", "traceloop.entity.input", "mlflow.spanInputs", "langfuse.observation.input",
-    "gen_ai.tool.call.arguments", "tool.parameters",
+    "gen_ai.tool.call.arguments", "tool.parameters", "ai.prompt.messages", "ai.prompt", "ai.toolCall.args",
 )  # fmt: skip
 _OUTPUT_NAMES = (
     "output.value", "traceloop.entity.output", "mlflow.spanOutputs", "langfuse.observation.output",
-    "gen_ai.tool.call.result",
+    "gen_ai.tool.call.result", "ai.response.text", "ai.response.object", "ai.response.toolCalls", "ai.toolCall.result",
 )  # fmt: skip
 
 
@@ -163,7 +163,11 @@ def _kind(tree: Json) -> SpanKind:
     kind = kind_of(word)
     if kind is SpanKind.CHAIN and at(tree, "gen_ai.request.model", "llm.model_name") and not word:
         return SpanKind.LLM
-    return SpanKind.TOOL if kind is SpanKind.CHAIN and at(tree, "gen_ai.tool.name", "tool.name") else kind
+    return (
+        SpanKind.TOOL
+        if kind is SpanKind.CHAIN and at(tree, "gen_ai.tool.name", "tool.name", "ai.toolCall.name")
+        else kind
+    )
 
 
 def _spoken(events: Iterable[Mapping[str, Json]]) -> dict[str, list[Json]]:
@@ -200,6 +204,8 @@ def _inputs(tree: Json, events: Mapping[str, list[Json]]) -> Json:
     if value is not None:
         return value
     current = unpacked(at(tree, "gen_ai.input.messages", "gen_ai.prompt"))
+    if isinstance(current, list) and (instructions := unpacked(at(tree, "gen_ai.system_instructions"))):
+        current = [{"role": "system", "parts": instructions}, *current]
     query = at(tree, "retrieval.query", "gen_ai.retrieval.query.text", "reranker.query", "embedding.text")
     return current if current is not None else events["in"] or query
 

@@ -150,12 +150,20 @@ def unpacked(value: Json) -> Json:
 
 
 def spoken(content: Json) -> Json:
-    """The text of a message's content: a text, or the text parts of a list; any other value as it is."""
+    """The text of a message's content: a text, or the text parts of a list; any other value as it is.
+
+    Thoughts are no answer: they are left out beside what is more than that.
+    """
     if isinstance(content, Sequence) and not isinstance(content, str):
+        content = [part for part in content if not _is_thought(part)] or content
         parts = [part if isinstance(part, str) else _part(part) for part in content]
         if parts and all(part is not None for part in parts):
             return "\n".join(part for part in parts if part)
     return content
+
+
+def _is_thought(part: Json) -> bool:
+    return isinstance(part, Mapping) and part.get("type") in ("reasoning", "thinking", "redacted_thinking")
 
 
 def _part(part: Json) -> str | None:
