@@ -365,7 +365,7 @@ def _reference_outputs(
     return {name: given_output(record, name, answers[name][record]) for name in stages}
 
 
-def _recorded(stage: Stage) -> dict[str, Reply] | None:
+def _recorded(stage: Stage) -> Mapping[str, Reply] | None:
     if not kind_of(stage).is_recorded:
         return None
     keys = (field.name for field in fields(RecordedFields))

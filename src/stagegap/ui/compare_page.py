@@ -255,9 +255,10 @@ def draw(workspace: Workspace) -> None:
             streamlit.title("Choose two runs", anchor=False)
         note(f"Both are {before}.")
     else:
-        with streamlit.spinner(f"Comparing {before} with {after}"):
-            view = past.comparison(before, after)
-        with head:
+        heading = head.empty()
+        heading.title(elements.plain(f"Comparing {before} with {after}"), anchor=False)
+        view = past.comparison(before, after)
+        with heading.container():
             view = _headed(past, view)
         if view.headline:
             with row:
