@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Self
 
 from stagegap.faces import handed_out
 from stagegap.media import inlined
-from stagegap.stages.guards import STORE
 from stagegap.store import Archive, Store, back_up, restore
-from stagegap.workspace.foundation import WATCHED, CascadeFiles, Foundation
+from stagegap.workspace.foundation import STORE, WATCHED, CascadeFiles, Foundation
 from stagegap.workspace.runs import Runs
 
 if TYPE_CHECKING:
