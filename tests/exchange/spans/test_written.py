@@ -236,6 +236,7 @@ def test_what_went_into_a_model_is_kept_turn_by_turn_whatever_it_is_made_of(
 
 
 TURN = [{"role": "user", "parts": [{"type": "text", "content": "Tea?"}]}]
+ANSWER = {"role": "assistant", "parts": [{"type": "text", "content": "Yes"}]}
 
 
 @pytest.mark.parametrize(
@@ -252,6 +253,12 @@ TURN = [{"role": "user", "parts": [{"type": "text", "content": "Tea?"}]}]
           "ai.response.text": "Yes"}, "user: Tea?", "Yes"),
         ({"ai.prompt": {"prompt": "Tea?"}, "ai.response.text": "", "ai.response.object": {"tea": True}},
          "Tea?", {"tea": True}),
+        ({"llm.input_messages": [{"message": {"role": "user", "content": "Tea?"}}],
+          "llm.output_messages": [{"message": {"role": "assistant", "content": "Yes"}}]}, "user: Tea?", "Yes"),
+        ({"pydantic_ai.all_messages": [*TURN, ANSWER], "final_result": "Yes"}, "user: Tea?", "Yes"),
+        ({"pydantic_ai.all_messages": [*TURN, ANSWER]}, "user: Tea?", "Yes"),
+        ({"all_messages_events": [{"event.name": "gen_ai.user.message", "role": "user", "content": "Tea?"},
+          {"event.name": "gen_ai.choice", "message": {"role": "assistant", "content": "Yes"}}]}, "user: Tea?", "Yes"),
     ],
 )  # fmt: skip
 def test_conventions_of_today_lose_neither_instructions_nor_answers(
@@ -263,6 +270,15 @@ def test_conventions_of_today_lose_neither_instructions_nor_answers(
     assert (read_span.kind, read_span.output) == (SpanKind.LLM, answer)
     import_traces([tmp_path / "t.jsonl"], tmp_path, name="x")
     assert whole in rows(tmp_path / "data/x/records.jsonl")[0].values()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_documents_that_a_text_spells_are_documents(tmp_path: Path, whole: bool) -> None:
+    documents = [{"document.id": "d1", "document.content": "Tea", "document.score": 0.5}, {"id": "d2", "text": "Milk"}]
+    written: Any = json.dumps(documents) if whole else [json.dumps(document) for document in documents]
+    named = {"openinference.span.kind": "RETRIEVER", "input.value": "Tea?", "retrieval.documents": written}
+    [span], _, _ = read(write(tmp_path / "t.jsonl", resource([otlp_span("a", "1", "", "search", 0, **named)])))
+    assert [document["id"] for document in span.documents] == ["d1", "d2"]
 
 
 def test_batch_answers_meet_their_requests_and_errors_stay_errors(tmp_path: Path) -> None:

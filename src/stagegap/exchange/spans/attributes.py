@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import takewhile
 from typing import Any, cast
 
 from stagegap.exchange.foreign.protocol import inside, text
@@ -129,6 +130,7 @@ _INPUT_NAMES = (
 _OUTPUT_NAMES = (
     "output.value", "traceloop.entity.output", "mlflow.spanOutputs", "langfuse.observation.output",
     "gen_ai.tool.call.result", "ai.response.text", "ai.response.object", "ai.response.toolCalls", "ai.toolCall.result",
+    "final_result",
 )  # fmt: skip
 
 
@@ -145,7 +147,7 @@ def described(
         "kind": _kind(tree),
         "inputs": _inputs(tree, spoken_events),
         "output": _output(tree, spoken_events),
-        "documents": documents_of(at(tree, *_DOCUMENTS)),
+        "documents": documents_of(unpacked(at(tree, *_DOCUMENTS))),
         "model": text(at(tree, *_MODELS)),
         "tokens_in": count_of(at(tree, *_TOKENS_IN)),
         "tokens_out": count_of(at(tree, *_TOKENS_OUT)),
@@ -197,7 +199,7 @@ def _several(value: Json) -> list[Json]:
 
 
 def _inputs(tree: Json, events: Mapping[str, list[Json]]) -> Json:
-    messages = _messages(at(tree, "llm.input_messages"))
+    messages = _messages(unpacked(at(tree, "llm.input_messages")))
     value = unpacked(at(tree, *_INPUT_NAMES))
     if messages and (value is None or isinstance(value, Mapping)):
         return messages
@@ -206,19 +208,31 @@ def _inputs(tree: Json, events: Mapping[str, list[Json]]) -> Json:
     current = unpacked(at(tree, "gen_ai.input.messages", "gen_ai.prompt"))
     if isinstance(current, list) and (instructions := unpacked(at(tree, "gen_ai.system_instructions"))):
         current = [{"role": "system", "parts": instructions}, *current]
+    if current is None:
+        current = list(takewhile(lambda message: not _is_answer(message), _conversation(tree))) or None
     query = at(tree, "retrieval.query", "gen_ai.retrieval.query.text", "reranker.query", "embedding.text")
     return current if current is not None else events["in"] or query
 
 
 def _output(tree: Json, events: Mapping[str, list[Json]]) -> Json:
-    messages = _messages(at(tree, "llm.output_messages"))
+    messages = _messages(unpacked(at(tree, "llm.output_messages")))
     value = unpacked(at(tree, *_OUTPUT_NAMES))
     if messages and (value is None or isinstance(value, Mapping | Sequence)):
         return answer_of(messages)
     if value is not None:
         return value
     current = unpacked(at(tree, "gen_ai.output.messages", "gen_ai.completion"))
-    return answer_of(current if current is not None else events["out"] or None)
+    answers = [message for message in _conversation(tree)[-1:] if _is_answer(message)]
+    return answer_of(current if current is not None else events["out"] or answers or None)
+
+
+def _conversation(tree: Json) -> list[Json]:
+    """All that was said while an agent worked, as Pydantic AI notes it at the agent's span."""
+    return _messages(unpacked(at(tree, "pydantic_ai.all_messages", "all_messages_events")))
+
+
+def _is_answer(message: Json) -> bool:
+    return isinstance(message, Mapping) and message.get("role") in ("assistant", "model")
 
 
 def _messages(value: Json) -> list[Json]:
@@ -247,11 +261,12 @@ def documents_of(value: Json) -> list[Mapping[str, Json]]:
     [{'id': 'd1', 'text': 'Tea'}, {'text': 'Milk'}]
     """
     documents: list[Mapping[str, Json]] = []
-    for entry in _several(value):
+    for written in _several(value):
+        entry = unpacked(written)
         if isinstance(entry, str):
             documents.append({"text": entry})
         elif isinstance(entry, Mapping):
-            own = inside(entry.get("document")) or entry
+            own = inside(nested(entry).get("document")) or entry
             places = (own, inside(unpacked(own.get("metadata"))))
             named: dict[str, Json] = {
                 "id": _named(places, _ID_KEYS),
