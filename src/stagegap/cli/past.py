@@ -154,8 +154,7 @@ def list_runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs of a cascade: when, how many records, commit, cost, outcome, tags."""
-    from stagegap.cli import execution as following
-    from stagegap.cli import printed
+    from stagegap.cli import execution, printed
     from stagegap.cli.printed import present
     from stagegap.cli.start import past as opened_past
     from stagegap.cli.start import workspace
@@ -163,8 +162,8 @@ def list_runs(
     with workspace() as opened:
         past = opened_past(opened, cascade)
         if follow:
-            return following.follow(past, pause=time.sleep)
-        began = following.since(since, now=time.time()) if since else None
+            return execution.follow(past, pause=time.sleep)
+        began = execution.since(since, now=time.time()) if since else None
         view = past.history().filtered(tag=tag, since=began, text=text)
         live = past.live()
     present("runs", view, as_json=as_json)
@@ -322,16 +321,15 @@ def expect_change(
     as_json: JsonOption = False,
 ) -> None:
     """Write down what you expect of a change, before you run it; the ledger holds it against what comes."""
-    from stagegap.cli import execution as following
-    from stagegap.cli import printed
+    from stagegap.cli import execution, printed
     from stagegap.cli.start import past as opened_past
     from stagegap.cli.start import workspace
 
-    named = following.hopes(hopes)
+    named = execution.hopes(hopes)
     with workspace() as opened:
         expectations = opened_past(opened, cascade).expect(named, reason=because, baseline=baseline, guess=guess)
     if as_json:
-        return printed.print_json([following.as_json(hope) for hope in expectations])
+        return printed.print_json([execution.as_json(hope) for hope in expectations])
     draw_expected(expectations)
     return printed.advise("change the cascade, then `stagegap run`", "stagegap show ledger")
 

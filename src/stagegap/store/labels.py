@@ -242,12 +242,12 @@ def _labels(rows: Sequence[Sequence[Any]]) -> list[Label]:
     labels: list[Label] = []
     for row in rows:
         value, rare = row[len(_OFTEN) : len(_OFTEN) + 2]
-        said: dict[str, Any] = rare or {}
-        facts, also = said.pop("facts", None), _further(said.pop("also", None))
+        rare_fields: dict[str, Any] = rare or {}
+        facts, also = rare_fields.pop("facts", None), _further(rare_fields.pop("also", None))
         if (value, facts) not in answers:
             answers[value, facts] = _written(value, facts)
         own = dict(zip(_OFTEN, row, strict=False))
-        labels.append(_new_label(**own, **said, answer=answers[value, facts], also=also))
+        labels.append(_new_label(**own, **rare_fields, answer=answers[value, facts], also=also))
     return labels
 
 

@@ -165,11 +165,8 @@ def _kind(tree: Json) -> SpanKind:
     kind = kind_of(word)
     if kind is SpanKind.CHAIN and at(tree, "gen_ai.request.model", "llm.model_name") and not word:
         return SpanKind.LLM
-    return (
-        SpanKind.TOOL
-        if kind is SpanKind.CHAIN and at(tree, "gen_ai.tool.name", "tool.name", "ai.toolCall.name")
-        else kind
-    )
+    tool = at(tree, "gen_ai.tool.name", "tool.name", "ai.toolCall.name")
+    return SpanKind.TOOL if kind is SpanKind.CHAIN and tool else kind
 
 
 def _spoken(events: Iterable[Mapping[str, Json]]) -> dict[str, list[Json]]:
