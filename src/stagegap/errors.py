@@ -85,6 +85,13 @@ class StoreError(StagegapError):
     exit_code = 3
 
 
+CLOSED_IN_USE = (
+    "was closed while the program worked with it, as code of a stage can do. "
+    "What was acknowledged is kept; run it again to go on."
+)
+"""What is said of a file of the store whose connection is gone, after its path."""
+
+
 class StoreBusy(StoreError):
     """Another program holds the DuckDB file."""
 

@@ -243,6 +243,21 @@ def test_a_function_that_lowers_the_limit_of_nested_calls_takes_none_from_the_ru
         sys.setrecursionlimit(limit)
 
 
+@pytest.mark.parametrize("form", ["def", "async def"])
+def test_calls_that_nest_without_end_through_c_at_a_raised_limit_are_that_records_failure(
+    quick: Callable[..., BatchStage], form: str
+) -> None:
+    code = f"import sys\ndef deep(n):\n    return min([n, n], key=deep)\n{form} draft(text):\n"
+    code += "    sys.setrecursionlimit(10**7)\n    return deep(1)"
+    limit = sys.getrecursionlimit()
+    stage = quick(code)
+    try:
+        [reply] = asyncio.run(all_of(stage, "a")) if isinstance(stage, AsyncStage) else ask(stage, "a")
+        assert "RecursionError" in reply.error
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 ENDS = "would end the whole program, which a stage can't"
 LIMIT = "resource.getrlimit(resource.RLIMIT_NOFILE)"
 
@@ -251,6 +266,8 @@ LIMIT = "resource.getrlimit(resource.RLIMIT_NOFILE)"
     ("odd", "sentence"),
     [
         ("os._exit(3)", f"_exit {ENDS}"),
+        ("ctypes.CDLL(None)._exit(0)", f"_exit {ENDS}"),
+        ("ctypes.pythonapi['Py_Exit'](0)", f"Py_Exit {ENDS}"),
         ("os.execlp('true', 'true')", f"execv {ENDS}"),
         ("os.kill(os.getpid(), 9)", f"signal 9 {ENDS}"),
         ("os.killpg(os.getpgrp(), 9)", f"signal 9 {ENDS}"),
@@ -267,7 +284,7 @@ LIMIT = "resource.getrlimit(resource.RLIMIT_NOFILE)"
 def test_a_function_can_not_end_its_program_or_take_what_it_needs(
     quick: Callable[..., BatchStage], odd: str, sentence: str
 ) -> None:
-    code = f"import os, resource, signal, socket, threading\ndef draft(text):\n    {odd}"
+    code = f"import ctypes, os, resource, signal, socket, threading\ndef draft(text):\n    {odd}"
     [reply] = ask(quick(code), "a")
     assert reply.status is Status.ERROR
     assert sentence in reply.error

@@ -117,6 +117,13 @@ def test_replaced_journal_takes_nothing_in_and_says_so(journal: Journal) -> None
         journal.append("label", [("a", b"1")])
 
 
+def test_journal_that_other_code_closed_is_not_called_damaged(journal: Journal) -> None:
+    journal._db.close()
+    with pytest.raises(StoreError, match="was closed while the program worked with it, as code of a stage can") as told:
+        journal.append("label", [("a", b"1")])
+    assert not isinstance(told.value, StoreDamaged)
+
+
 def test_full_disk_is_told_at_once_and_nothing_is_acknowledged(journal: Journal) -> None:
     journal.append("batch", [("a", b"1")])
     pages = journal._db.execute("pragma page_count").fetchall()[0][0]

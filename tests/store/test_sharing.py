@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from stagegap.errors import NotFound, StoreBusy
+from stagegap.errors import NotFound, StoreBusy, StoreError
 from stagegap.model.run import SYSTEM
 from stagegap.store import Store
 from stagegap.store.attach import Locks
@@ -37,6 +37,12 @@ def test_foreign_holder_is_named_and_labels_are_taken_in_meanwhile(store: Store,
             store.runs()
         store.append_labels("mail", [label()])
     assert store.labels("mail") == [label()]
+
+
+def test_file_that_other_code_closed_is_named(store: Store) -> None:
+    store._file._instance.close()
+    with pytest.raises(StoreError, match=r"store\.duckdb was closed while the program worked with it"):
+        store.runs()
 
 
 def test_holder_that_lets_go_in_time_is_waited_for(store: Store, folder: Path) -> None:

@@ -24,7 +24,7 @@ from typing import Generic, TypeVar, cast
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.stages.code import Code, code_of, forget_changed, mark_loaded, project_first, without_bytecode
-from stagegap.stages.guards import FOREIGN, end_if_robbed, guard
+from stagegap.stages.guards import DEEP_BYTES, FOREIGN, end_if_robbed, guard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +162,20 @@ class Caller:
             inbox: queue.SimpleQueue[_Round[object, object] | None] = queue.SimpleQueue()
             self._inbox = inbox
             self._inboxes[:] = [inbox]
-            threading.Thread(target=_work, args=(inbox,), daemon=True, name="stagegap-call").start()
+            start_deep(threading.Thread(target=_work, args=(inbox,), daemon=True, name="stagegap-call"))
         return self._inbox
+
+
+def start_deep(thread: threading.Thread) -> None:
+    """Start a thread in which foreign code may nest as deep as it may ask for; memory is taken only where it does."""
+    before = threading.stack_size(DEEP_BYTES)
+    try:
+        thread.start()
+    except RuntimeError:  # a machine that sets a limit to what is mapped
+        threading.stack_size(before)
+        thread.start()
+    finally:
+        threading.stack_size(before)
 
 
 def raise_in(thread_id: int, error: type[BaseException]) -> None:
@@ -294,7 +306,7 @@ class _Side:
         self.loop = asyncio.new_event_loop()
         self.is_left = False
         self._thread = threading.Thread(target=self._serve, daemon=True, name="stagegap-loop")
-        self._thread.start()
+        start_deep(self._thread)
 
     def leave(self) -> None:
         """Let a loop that is blocked end as soon as what blocks it does."""

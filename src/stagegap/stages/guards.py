@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import ctypes
 import inspect
 import io
 import os
@@ -18,6 +19,7 @@ from functools import wraps
 from typing import BinaryIO, ParamSpec, TypeVar, cast
 
 from stagegap.errors import RunStopped
+from stagegap.stages.exits import ENDING, exits_watched, say_and_leave
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,8 +30,10 @@ STORE = ".stagegap"
 """Folder of the store inside a workspace."""
 _WATCHED = ("stagegap", "sys", "builtins", "os", "threading", "asyncio")
 """Modules by whose beginnings of names it is seen that code of a stage has taken modules away."""
-LOWEST_RECURSION, HIGHEST_RECURSION = 1_000, 1_000_000
-"""Python's own limit of nested calls, and one at which they take about half a gigabyte."""
+LOWEST_RECURSION, HIGHEST_RECURSION = 1_000, 100_000
+"""Python's own limit of nested calls, and the highest that a stage may set."""
+DEEP_BYTES = 512 * 2**20
+"""Stack of a thread that calls foreign code: the highest limit with the 3.6 KB that a call through C takes (`eval`)."""
 _ENDS = "would end the whole program, which a stage can't"
 _ALL_THREADS = "all threads of the program can't be watched by a stage"
 _guarded = {os.getpid()}
@@ -40,7 +44,9 @@ _ROBBED = (
     "The run stopped, because code of a stage closed the files that the program works with. "
     "What was answered is kept; run it again to go on.\n"
 )
-_exit = os._exit
+_LEFT = (
+    "The run stopped, because code of a stage ended the program. What was answered is kept; run it again to go on.\n"
+)
 _own_files: set[tuple[int, int, int]] = set()
 """Files that are the program's own by number, device and inode: a number that it gave back is somebody else's soon."""
 
@@ -94,7 +100,8 @@ def belongings_kept() -> Generator[Belongings]:
         files = _open_files() - _own_files
         _own_files.update(files)
         try:
-            yield belongings
+            with exits_watched(_leave):
+                yield belongings
         finally:
             end_if_robbed()
             _signs.remove(sign)
@@ -108,9 +115,13 @@ def end_if_robbed() -> None:
     The numbers of its own are those of other files from then on: whatever it wrote could go there.
     """
     if os.getpid() in _guarded and any(sign.closed or _file(sign.fileno()) != file for sign, file in _signs):
-        with suppress(OSError):
-            os.write(2, _ROBBED.encode())
-        _exit(RunStopped.exit_code)
+        say_and_leave(_ROBBED, RunStopped.exit_code)
+
+
+def _leave() -> None:
+    """End the program as a stopped run does; a copy of it that foreign code has forked may end as it likes."""
+    if os.getpid() in _guarded:
+        say_and_leave(_LEFT, RunStopped.exit_code)
 
 
 def _open_files() -> set[tuple[int, int, int]]:
@@ -199,6 +210,11 @@ def _lowered(which: int, limits: tuple[int, int], /) -> str:
     return "a limit of the whole program can't be lowered by a stage" if is_lower else ""
 
 
+def _looked_up(_library: object, name: object, /) -> str:
+    """What is wrong with a function in C."""
+    return f"{name} {_ENDS}" if name in ENDING else ""
+
+
 _set_recursion_limit = sys.setrecursionlimit
 
 
@@ -221,6 +237,7 @@ _GUARDS: tuple[tuple[object, str, Callable[..., object]], ...] = (
     (builtins, "open", _open),
     (io, "open", _open),
     (os, "closerange", _refusing(os.closerange, _all_closed)),
+    (ctypes.CDLL, "__getitem__", _refusing(ctypes.CDLL.__getitem__, _looked_up)),
     (resource, "setrlimit", _refusing(resource.setrlimit, _lowered)),
     (sys, "setrecursionlimit", _limit_recursion),
 )

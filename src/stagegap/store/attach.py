@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 import duckdb
 
 from stagegap import redaction
-from stagegap.errors import StoreBusy, StoreDamaged, StoreError, StoreVersion
+from stagegap.errors import CLOSED_IN_USE, StoreBusy, StoreDamaged, StoreError, StoreVersion
 from stagegap.store.segments import LongTexts
 
 NETWORK = ("nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs")
@@ -422,6 +422,8 @@ def explained(error: duckdb.Error, path: Path) -> StoreError:
         return StoreDamaged(
             f"{path} is no DuckDB file; `stagegap tools doctor --rebuild` makes a new one and keeps this one beside it."
         )
+    if "Connection already closed" in text:
+        return StoreError(f"{path} {CLOSED_IN_USE}")
     if "does not exist" in text and "read-only" in text:
         return StoreError(f"{path} does not exist.")
     return StoreError(f"{path}: {_first(text)}")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stagegap import redaction
-from stagegap.errors import StoreDamaged, StoreError
+from stagegap.errors import CLOSED_IN_USE, StoreDamaged, StoreError
 
 Kind = Literal["batch", "carry", "label", "tag", "seen", "oddity", "person", "reading"]
 """`batch` holds outputs, `carry` names outputs of an earlier run; both leave once applied. People's stay for ever."""
@@ -305,6 +305,8 @@ class Journal:
             except sqlite3.OperationalError as error:
                 raise StoreError(f"The journal {self.path} cannot take this in: {error}.") from error
             except sqlite3.DatabaseError as error:
+                if "closed database" in str(error):
+                    raise StoreError(f"The journal {self.path} {CLOSED_IN_USE}") from error
                 raise StoreDamaged(
                     f"The journal {self.path} is damaged or no journal ({error}); `stagegap tools doctor --rebuild`"
                     " makes a new one of what can be read of it and of the second copies."
