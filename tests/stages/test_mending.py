@@ -107,6 +107,9 @@ def test_a_number_is_read_as_it_is_written(text: str, number: float) -> None:
         "Question 5: unclear", "ISO 9001 applies", "In 2024 nothing was said.", "unknown (code 404)", "Error: 429",
         "5 \u4e07", "5 pm", "2 point five", "5 or six", "5 Mio.", "5 B", "5 grand", "5 Prozent", "5 below zero",
         "moins 5", "10 ^ three", "5 (not sure)", "5 can't be said", "9007199254740993.0", "5 -", "NaN", "-Infinity",
+        "5 times higher", "5 tenths", "5 \u0442\u044b\u0441\u044f\u0447", "5 of ten", "5 fewer", "5 gross",
+        "The score is 5, maybe six", "answer: 5\nanswer: seven", "The total is 5 plus tip", "The value is 5 less tax",
+        "answer: >= 5", "answer != 5", "Total: \u00a25", "Total: 5 cents", "Step: 5", "The limit is: 5", "double: 5",
         '{"score": 4, "of": 5}', '{"score": 4, "score": 5}', "[]", "no number",
     ],
 )  # fmt: skip
@@ -138,7 +141,7 @@ def test_broken_json_gives_numbers_and_texts_as_they_are_written(text: str, valu
     "text",
     [
         '{"n": -$5}', '{"n": \u22127}', '{"n": 5%}', '{"n": 2 million}', '{"n": 4\u00bd}', '{"n": 12:30}',
-        '{"n": 1_000}',
+        '{"n": 1_000}', '{n m: 1}', '{"n": [1, 2, ..., 9]}', '{"n": [1, 2\u2026]}', '{"n": 1, about "m": 2}',
         '{"n": 3 of 5}', '{"n": 1 2}', '{"n": 007}', '{"n": 1e}', '{"n": 12', '{"n": "b', '{"n": tru', '{"n": -',
         '{"n": 1, "n": 2}', '{"n": NaN}', '{"n": 1e400}', '{"n": 1e-400}', '{"n": 9007199254740993.0}',
         '{"n": 36893488147419103232}', 'First {"n": 1}, or rather {"n": 2}', '{"n": \u0664}',
@@ -159,6 +162,14 @@ def test_what_can_not_be_seen_around_a_label_is_taken_off() -> None:
     for text in ("\ufeffspam", "spam\u200b", "\u201cspam\u201d"):
         assert read_answer(LABEL, text, check_for(LABEL, ())).answer == Accepted("spam")
     assert isinstance(read_answer(LABEL, "spam\0", check_for(LABEL, ())).answer, Rejected)
+
+
+def test_a_label_that_is_a_number_is_no_other_number() -> None:
+    grades = OutputType(kind=Kind.LABEL, values=("1", "2", "-1"))
+    check = check_for(grades, ())
+    for text in (".1", "-.1", "01", "1.0", "+1", "\u22121", "1st", "1/2", '{"grade": 1}', "'.1'"):
+        assert isinstance(read_answer(grades, text, check).answer, Rejected), text
+    assert [read_answer(grades, text, check).answer for text in ("1.", "**-1**.")] == [Accepted("1"), Accepted("-1")]
 
 
 def test_no_value_is_checked_twice() -> None:

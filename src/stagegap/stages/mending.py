@@ -20,13 +20,13 @@ from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written
 from stagegap.stages.canonical import NotJson, first_json, parse_json
 
 _NUMBER = re.compile(
-    r"(?P<sign>[-+\u2212]?)(?P<currency>[$\u00a2-\u00a5\u20a0-\u20cf]?)"
+    r"(?P<sign>[-+\u2212]?)(?P<currency>[$\u00a3-\u00a5\u20a0-\u20cf]?)"
     r"(?P<digits>\d+(?:\.\d+)?|\.\d+)(?P<power>[eE][-+]?\d+)?"
 )
 _ALONE = re.compile(r"(?:^|\n)[\s\"'`*_~\u2248]*$")
 """Before a number: the begin of the text or of a line."""
 _INTRODUCED = re.compile(
-    r"(?:[:=\u2248~]|<\w[^<>]*>"
+    r"(?:[:\u2248~]|(?<![<>!~:])=|<\w[^<>]*>"
     r"|\b(?:is|are|be|was|equals|ist|est|es|says?|gives?|rated?|guess|answer|score|rating|grade|result|value|total|count"
     r"|about|approximately|around|roughly|exactly|as|(?:rating|score|grade|value|total|result|mark) of"
     r"|(?:rate|give|score|grade|call|it|this|that|as) (?:it|this|that|an?)|USD|EUR|GBP)\s)[\s\"'`*_]*$",
@@ -35,10 +35,18 @@ _INTRODUCED = re.compile(
 """Before a number: what says that it is the answer."""
 _DENIED = re.compile(
     r"\b(?:no|not|never|none|nor|neither|cannot|unable|impossible|unknown|unclear|unsure|sorry|error|status|code|nicht"
-    r"|kein\w*|\w+n['\u2019]t|at (?:least|most)|(?:less|more|fewer|other|rather) than|over|under|above|below|up to)\b",
+    r"|kein\w*|\w+n['\u2019]t|at (?:least|most)|(?:less|more|fewer|other|rather) than|over|under|above|below|up to"
+    r"|limit|maximum|minimum|step|question|page|line|section|chapter|version|attempt|example|temperature|half|double|twice"
+    r"|minus|negative)\b",
     re.IGNORECASE,
 )
-"""Before a number, or beside it in brackets: what says that it is not the answer, or only a bound of it."""
+"""Before a number, or beside it in brackets: what says that it is not the answer, or only a bound or a place."""
+_SPELLED = re.compile(
+    r"(?<!not )\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen"
+    r"|(?:fif|six|seven|eigh|nine)teen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)\b",
+    re.IGNORECASE,
+)
+"""A second number, in letters, that is not said to be wrong. `one` is a pronoun, too."""
 _ENDED = re.compile(
     r"[\"'`*_\u00b0\u00ba$\u20a0-\u20cf]*(?:\s*$|\s*\n|\s*</|[.,;:!?}](?:[\s\"'`*_)<]|$)|\s*\((?P<aside>[^()]*)\)"
     r"|\s+[-\u2013\u2014]\s+\w|\s+(?:because|since|as|given|based|due)\b)"
@@ -49,7 +57,9 @@ MOST_UNITS = 2
 _SIZES = re.compile(
     r"(?:below|above|or|and|point|comma|hundreds?|thousands?|millions?|billions?|trillions?|grand|dozens?|half|halves"
     r"|thirds?|quarters?|k|m|b|t|mn|mm|mio|mil|bn|mrd|tn|tsd|tausend|millionen|milliarden?|millones|mille|lakhs?|crores?"
-    r"|per|percent|pct|prozent|bps|basis|squared|cubed|[ap]m)",
+    r"|per|percent|pct|prozent|pp|bps|basis|squared|cubed|factorial|[ap]m|cents?|ct|cts|pence|tens|gross|pairs?|couples?"
+    r"|zeros?|zeroes|thsd|\w+[^\W_]ths?|th|fold|times|plus|minus|more|less|fewer|lower|higher|greater|smaller|ago|short|off"
+    r"|[^\W\d_]*[^\W\d_a-z\u00df-\u024f][^\W\d_]*)",
     re.IGNORECASE,
 )
 """Words that make another number of the one before them."""
@@ -122,7 +132,8 @@ def _said_number(text: str) -> list[object]:
     if match is None:
         return _wrapped_number(text)
     before, after = text[: match.start()], text[match.end() :]
-    if any(category(sign)[0] == "N" or numeric(sign, None) is not None for sign in before + after):
+    rest = before + after
+    if _SPELLED.search(rest) or any(category(sign)[0] == "N" or numeric(sign, None) is not None for sign in rest):
         return []
     line = before.rsplit("\n", 1)[-1]
     if not (_ALONE.search(before) or (_INTRODUCED.search(before) and not _DENIED.search(line))) or not _ends(after):
@@ -157,8 +168,12 @@ def _wrapped_number(text: str) -> list[object]:
     return [members[0]] if isinstance(members, list) and len(members) == 1 else []
 
 
+_QUOTES = f" \t\r\n\"'`*\u201c\u201d\u201e\u00ab\u00bb{_HIDDEN}"
+
+
 def _bare(text: str) -> str:
-    return text.strip().strip(f"\"'`*.\u201c\u201d\u201e\u00ab\u00bb{_HIDDEN}").strip().casefold()
+    """Without quotes, case and a full stop; a point before it makes another number of `5`."""
+    return text.strip().lstrip(_QUOTES).rstrip(f"{_QUOTES}.").casefold()
 
 
 def _like(text: str, values: Sequence[str]) -> str | None:
@@ -231,11 +246,16 @@ _ITEM = re.compile(
     r"(?<=[:\[,])\s*([-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)(?=\s*(?:[,}\]\"']|//|/\*|#)|\s+(?:$|```))"
 )
 """A number that stands alone between the signs of JSON."""
+_COMMENT = re.compile(r"/\*.*?\*/|(?://|#)[^\n]*", re.DOTALL)
+_WORD = re.compile(r"[^\W\d_]+")
 _WITH_DIGIT = re.compile(r"[^\s\[\]{},:\"']*\d[^\s\[\]{},:\"']*")
 
 
+_CONSTANTS = frozenset({"true", "false", "null", "True", "False", "None", "e", "E"})
+
+
 def _is_faithful(text: str, content: Json) -> bool:
-    """Whether all numbers and texts of the content stand in the text as they are, and no number was left out."""
+    """Whether all numbers and texts of the content stand in the text as they are, and nothing was left out."""
     end = max(text.rfind("}"), text.rfind("]"))
     bare = _STRING.sub('""', text)
     is_cut = bare.count('"') % 2 and bare.rfind('"') > max(bare.rfind("}"), bare.rfind("]"))
@@ -250,7 +270,10 @@ def _is_faithful(text: str, content: Json) -> bool:
             return False
         items.remove(float(number))
     unquoted = " ".join(words)
-    inside = bare if end < 0 else bare[: max(bare.rfind("}"), bare.rfind("]"))]
+    inside = bare.partition("```")[0] if end < 0 else bare[: max(bare.rfind("}"), bare.rfind("]"))]
+    left_out = set(_WORD.findall(_COMMENT.sub("", inside))) - set(_WORD.findall(unquoted)) - _CONSTANTS
+    if left_out or "..." in inside.replace(unquoted, "") or "\u2026" in inside.replace(unquoted, ""):
+        return False
     runs = [run for run in _WITH_DIGIT.findall(inside) if run not in unquoted]
     plain = text.replace("\\", "")
     return len(runs) == len(numbers) and all(
