@@ -63,7 +63,7 @@ slow-tests:
 	$(BIN)/python -m pytest -m slow --timeout 3600 -n 2 --dist worksteal --durations 40
 
 bare: setup
-	sh .ci/bare.sh $(PYTHON)
+	$(BIN)/python .ci/bare.py $(PYTHON)
 
 lowest:
 	$(PYTHON) .ci/lowest.py

@@ -107,6 +107,6 @@ def test_the_container_and_the_proxy_say_what_the_app_reads() -> None:
     assert settings.count("{$TOKEN}") == settings.count("{$NAME}") == 1
     assert {"NAME", "TOKEN"} == proxy["environment"].keys()
     image = (TEAM / "Containerfile").read_text()
-    assert image.index("USER stagegap") < image.index("ENTRYPOINT")
+    assert image.index("USER 10001") < image.index("ENTRYPOINT")
     assert f"127.0.0.1:8501{HEALTH}" in image
     assert os.path.normpath(TEAM / app["build"]["context"]) == str(TEAM.parents[1])

@@ -12,7 +12,7 @@ from openpyxl import Workbook
 from stagegap.errors import InputError
 from stagegap.exchange import rows
 from stagegap.exchange.rows import read_rows
-from stagegap.stages.canonical import parse_json
+from stagegap.model.canonical import parse_json
 
 KNOWN = "Known: .jsonl, .json, .csv, .tsv, .xlsx, .parquet."
 

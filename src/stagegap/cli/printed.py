@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 import orjson
 import typer
@@ -21,9 +22,11 @@ from stagegap.analysis import checks, views
 from stagegap.errors import ConfigurationError
 from stagegap.model.record import Json
 from stagegap.model.wording import listed
-from stagegap.runner import Progress, Silent, progress_on
 from stagegap.store import Archive, Finding, Rebuilt
 from stagegap.tables.table import Sheet, Table, estimate_of
+
+if TYPE_CHECKING:
+    from stagegap.runner import Progress
 
 SHORTEST = 12
 """Columns of the terminal that a shortened text keeps."""
@@ -225,6 +228,8 @@ def printable(text: str) -> str:
 
 def progress(as_json: bool) -> Progress:
     """What shows how far a run is: nothing where JSON is asked for."""
+    from stagegap.runner import Silent, progress_on
+
     return Silent() if as_json else progress_on(console(), clock=time.monotonic)
 
 

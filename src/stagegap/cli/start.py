@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stagegap.analysis.changes import Comparison
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.model.run import RunStatus
-from stagegap.workspace import Attribution, Gate, Past, Workspace, on_shared_records
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.workspace import Attribution, Gate, Past
 
 DEMO = Path("pipelines", "support_email", "cascade.yaml")
 
@@ -64,7 +68,11 @@ def comparison(
     if before == after:
         raise ConfigurationError(f"{before} is one run: name two to compare.")
     view = opened.runs.compare(cascade_name(opened, cascade), before, after, held_out=held_out)
-    return on_shared_records(view) if shared else view
+    if not shared:
+        return view
+    from stagegap.workspace import on_shared_records
+
+    return on_shared_records(view)
 
 
 def pair(opened: Workspace, cascade: str | None, before: str | None, after: str | None) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from stagegap.exchange.rows import Problems, Row, read_rows
 from stagegap.exchange.tables import Column, ending_of, write_csv, write_jsonl, write_parquet
 from stagegap.exchange.typed import escaped, seconds, unguarded
 from stagegap.model.answer import LABEL_FIELDS, REASONS, SAID, Answer, Fact, Field, Label, LabelAction, Reference, Task
+from stagegap.model.canonical import parse_json
 from stagegap.model.cascade import POSITION, Cascade, Stage
 from stagegap.model.queue import WarmUp
 from stagegap.model.record import Json, refuse_odd_numbers
@@ -25,7 +26,6 @@ from stagegap.model.wording import counted
 from stagegap.people.judgements import PERSON, SCALE, SYSTEM
 from stagegap.people.verdicts import said_of, verdict_on
 from stagegap.stages.acceptance import Rejected, accept_answer
-from stagegap.stages.canonical import parse_json
 
 FIELDS = ("record", "stage", "annotator", "value")
 SHEETS = {".csv", ".tsv", ".xlsx"}

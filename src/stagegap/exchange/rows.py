@@ -26,8 +26,8 @@ from typing import NoReturn, TypeAlias, cast
 import duckdb
 
 from stagegap.errors import InputError, MediaError, Problem, near_names, require
+from stagegap.model.canonical import parse_json
 from stagegap.model.record import Json, odd_number
-from stagegap.stages.canonical import parse_json
 
 MAX_BYTES = 2 * 1024**3
 """Limit on the decompressed size of one file: a gzip bomb ends here."""

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from stagegap.exchange.records import identity
+from stagegap.model.canonical import parse_json
 from stagegap.model.cascade import WRITTEN, Kind
 from stagegap.model.record import Json, number_problem
 from stagegap.model.wording import EARLIEST, LATEST
-from stagegap.stages.canonical import parse_json
 
 # What a spreadsheet may read as the begin of a formula: OWASP, "CSV Injection", with the full-width forms.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 
 from stagegap import redaction
 from stagegap.model.answer import Output, Status
+from stagegap.model.canonical import canonical
 from stagegap.model.cascade import PLACES
 from stagegap.model.frozen import maker
 from stagegap.model.record import inner
 from stagegap.model.run import Carry, Cell
 from stagegap.runner.cases import Call, Case, Wiring
 from stagegap.runner.work import Cache, Carrier, Claims, Sink
-from stagegap.stages.canonical import canonical
 from stagegap.stages.places import misplaced
 from stagegap.stages.protocol import Reply
 

@@ -14,12 +14,12 @@ from typing import TypeAlias, cast
 
 from stagegap.attribution.swaps import needed_stages
 from stagegap.model.answer import Answer, Output, Status
+from stagegap.model.canonical import canonical, digest
 from stagegap.model.cascade import Cascade, Kind, Source, Stage
 from stagegap.model.record import Json, Record, inner, own_copy
 from stagegap.model.run import Carried, Carry, Cell
 from stagegap.model.units import Keys, Levels, owner, unit_id
 from stagegap.spec.expressions import Condition, ConditionError
-from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.protocol import RECORD_INPUT, Recorded, StageCode
 

@@ -12,6 +12,7 @@ from typing import Annotated, cast
 from pydantic import Field
 
 from stagegap.errors import SpecError, near_names
+from stagegap.model.canonical import canonical
 from stagegap.model.cascade import (
     RATING,
     Cascade,
@@ -37,7 +38,6 @@ from stagegap.spec.nodes import Entries, Entry, Findings, Scalar, child, plain, 
 from stagegap.spec.outputs import LabelOutput, LabelsOutput, Output, output_type
 from stagegap.spec.scalars import substitute
 from stagegap.spec.yaml import parse
-from stagegap.stages.canonical import canonical
 from stagegap.stages.settings import Block, Free, Text, many
 
 

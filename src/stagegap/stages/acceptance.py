@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import TypeAlias, cast
 
 from stagegap.errors import near_names
+from stagegap.model.canonical import MAX_DEPTH
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json, number_problem, span_of
-from stagegap.stages.canonical import MAX_DEPTH
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.places import accepted_places
 from stagegap.stages.schemas import violation_finder

@@ -12,10 +12,10 @@ from typing import TypeAlias, cast
 
 from stagegap.errors import MediaError
 from stagegap.media import file_of, media_of_output, thumbnail
+from stagegap.model.canonical import canonical
 from stagegap.model.media import FieldKind, Media, media_of
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected
-from stagegap.stages.canonical import canonical
 from stagegap.stages.protocol import Inputs
 
 

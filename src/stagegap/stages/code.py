@@ -18,8 +18,8 @@ from types import CodeType, ModuleType
 from typing import TypeAlias
 
 from stagegap.errors import near_names
+from stagegap.model.canonical import digest
 from stagegap.model.record import Json
-from stagegap.stages.canonical import digest
 from stagegap.stages.settings import Remark
 
 OURS = "stagegap"

@@ -17,11 +17,11 @@ from pydantic import Field
 
 from stagegap.errors import ConfigurationError, MediaError, RunStopped
 from stagegap.model.answer import Status
+from stagegap.model.canonical import canonical, digest, parsed
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attachments import with_path_texts
-from stagegap.stages.canonical import canonical, digest, parsed
 from stagegap.stages.kinds import StageKind, Surroundings
 from stagegap.stages.protocol import Answered, Inputs, Reply
 from stagegap.stages.python import with_knowledge

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, cast
 
+from stagegap.model.canonical import parsed
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.record import Json
 from stagegap.stages.attachments import Question, followed_by, in_chat, in_responses
@@ -22,7 +23,6 @@ from stagegap.stages.attempts import (
     complaint_of,
     failure_for,
 )
-from stagegap.stages.canonical import parsed
 from stagegap.stages.endpoint import Line
 from stagegap.stages.places import places_schema
 from stagegap.stages.wire import Received, is_stream, put_together

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.canonical import canonical, digest
 from stagegap.model.cascade import Document, Stage
 from stagegap.model.record import Json, span_of
-from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.templates import joined
 

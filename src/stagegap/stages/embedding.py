@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.answer import Status
+from stagegap.model.canonical import digest, parsed
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.attempts import UNREADABLE, Failure, Patience, complaint_inside, complaint_of, failure_for
-from stagegap.stages.canonical import digest, parsed
 from stagegap.stages.corpus import Corpus, Shelf
 from stagegap.stages.endpoint import Endpoint, Line, TokenPrice
 from stagegap.stages.pace import Attempts, Providers

@@ -12,9 +12,9 @@ from functools import lru_cache
 from hashlib import file_digest
 from pathlib import Path
 
+from stagegap.model.canonical import digest
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
-from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.kinds import Surroundings, kind_of
 from stagegap.stages.pace import Providers

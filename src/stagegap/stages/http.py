@@ -12,13 +12,13 @@ from pydantic import Field, StringConstraints
 
 from stagegap.errors import ConfigurationError, MediaError, near_names
 from stagegap.model.answer import Status
+from stagegap.model.canonical import canonical, digest, parsed
 from stagegap.model.cascade import Stage
 from stagegap.model.media import media_of
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attachments import multipart
 from stagegap.stages.attempts import LIMITS, UNREADABLE, Failure, Meaning, Patience, may_pass
-from stagegap.stages.canonical import canonical, digest, parsed
 from stagegap.stages.endpoint import (
     redacted,
     value_of,

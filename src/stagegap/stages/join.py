@@ -7,10 +7,10 @@ from statistics import fmean
 from typing import Literal
 
 from stagegap.model.answer import Status
+from stagegap.model.canonical import digest
 from stagegap.model.cascade import Kind, Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import as_written
-from stagegap.stages.canonical import digest
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.settings import Block, OneOrMore, Problem, many

@@ -12,10 +12,10 @@ from pkgutil import iter_modules
 from typing import TypeVar
 
 from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.canonical import digest
 from stagegap.model.cascade import OutputType, Stage
 from stagegap.model.record import Json
 from stagegap.plugins import STAGES, Plugin, added, names_added, refuse_taken
-from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs, Reply, StageCode

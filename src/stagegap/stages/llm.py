@@ -10,12 +10,12 @@ from pydantic import Field
 
 from stagegap.errors import MediaError
 from stagegap.model.answer import Status
+from stagegap.model.canonical import digest, parse_json
 from stagegap.model.cascade import WRITTEN, Kind, Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attachments import Question, in_responses, question
 from stagegap.stages.attempts import Failure, Patience
-from stagegap.stages.canonical import digest, parse_json
 from stagegap.stages.conversation import (
     ANSWER,
     OBJECT,

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import cast
 from unicodedata import category, numeric
 
+from stagegap.model.canonical import NotJson, first_json, parse_json
 from stagegap.model.cascade import WRITTEN, Kind, OutputType
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written
-from stagegap.stages.canonical import NotJson, first_json, parse_json
 
 _NUMBER = re.compile(
     r"(?P<sign>[-+\u2212]?)(?P<currency>[$\u00a3-\u00a5\u20a0-\u20cf]?)"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Status
+from stagegap.model.canonical import digest
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.people.card import payload
-from stagegap.stages.canonical import digest
 from stagegap.stages.kinds import StageKind, Surroundings
 from stagegap.stages.protocol import RECORD_INPUT, Inputs, Reply, StageCode
 

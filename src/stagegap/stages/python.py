@@ -18,6 +18,7 @@ from typing import Annotated, TypeVar, cast
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Status
+from stagegap.model.canonical import digest
 from stagegap.model.cascade import Stage
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json
@@ -25,7 +26,6 @@ from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, ch
 from stagegap.stages.aside import Aside, Place
 from stagegap.stages.attachments import check_of_files, with_paths
 from stagegap.stages.attempts import Away, Tries, is_unavailable
-from stagegap.stages.canonical import digest
 from stagegap.stages.code import Code, call_remarks, count_remark
 from stagegap.stages.function import ASYNC_CALLER, Caller, TimeIsUp, UserFunction, error_text, function_at
 from stagegap.stages.kinds import Draft, StageKind, Surroundings

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from stagegap.model.answer import NO_ROW, Status
+from stagegap.model.canonical import digest, digest_of
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Rejected, check_recorded, output_identity
-from stagegap.stages.canonical import digest, digest_of
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.kinds import StageKind, Surroundings
 from stagegap.stages.protocol import RECORD_INPUT, Inputs, Reply

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.canonical import digest
 from stagegap.model.cascade import Kind, Stage
-from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus, Shelf
 from stagegap.stages.embedding import build_embedding
 from stagegap.stages.endpoint import missing_key

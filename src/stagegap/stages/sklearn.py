@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.canonical import canonical, digest
 from stagegap.model.cascade import Kind, Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Rejected, check_for, output_identity
-from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.settings import Block, Free, Parameters, Points, Problem, Text

@@ -29,12 +29,12 @@ from stagegap.analysis.aim import (
 from stagegap.analysis.changed import cell_outcomes
 from stagegap.analysis.failures import shown_output
 from stagegap.errors import ConfigurationError, RunStopped, near_names
+from stagegap.model.canonical import digest
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.model.wording import counted
 from stagegap.people.codebook import codebook
 from stagegap.runner import CellWork, Silent, custom_metrics, execute, plan
-from stagegap.stages.canonical import digest
 from stagegap.stages.templates import Prompt
 from stagegap.store import Store
 from stagegap.workspace.attribution import Attribution

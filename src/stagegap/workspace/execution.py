@@ -15,6 +15,7 @@ from stagegap.analysis import views
 from stagegap.errors import ConfigurationError, NotFound, RunStopped
 from stagegap.metrics import Compared
 from stagegap.model.answer import Answer, Label, Status
+from stagegap.model.canonical import digest
 from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Json, Record
 from stagegap.model.run import Carry, PastCall, Run, RunStatus
@@ -48,7 +49,6 @@ from stagegap.runner import (
     unchanged,
 )
 from stagegap.spec.judges import resolved_blocks
-from stagegap.stages.canonical import digest
 from stagegap.stages.endpoint import Priced
 from stagegap.stages.foundation import foundation_of
 from stagegap.stages.protocol import StageCode

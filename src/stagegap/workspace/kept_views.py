@@ -20,13 +20,13 @@ from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import StoreError
 from stagegap.metrics import Compared
+from stagegap.model.canonical import digest
 from stagegap.model.estimate import Estimate
 from stagegap.model.frozen import rare_collections
 from stagegap.model.record import Json
 from stagegap.model.run import Run
 from stagegap.oddities.card import Screen
 from stagegap.plugins import source_of
-from stagegap.stages.canonical import digest
 from stagegap.store import Marks, Store, StoredView
 
 View = TypeVar("View")

@@ -19,9 +19,9 @@ from stagegap.exchange.foreign.protocol import Format, Leftovers, Object, Unmapp
 from stagegap.exchange.label_files import FIELDS, Known
 from stagegap.exchange.rows import MAX_LINE, Problems, entries_of, read_json, read_rows, separator_of
 from stagegap.model.answer import Label
+from stagegap.model.canonical import parse_json
 from stagegap.model.record import Json
 from stagegap.plugins import LABELS, with_added
-from stagegap.stages.canonical import parse_json
 
 __all__ = ["FORMATS", "Taken", "Unmapped", "Wanted", "detected", "label_formats", "objects_of", "read_foreign"]
 

@@ -18,8 +18,8 @@ from stagegap.exchange.foreign.protocol import (
     objects,
     text,
 )
+from stagegap.model.canonical import parse_json
 from stagegap.model.record import Json
-from stagegap.stages.canonical import parse_json
 
 # Type of a result -> key of its answer in `value`, where they differ.
 _KEYS = {"textarea": "text", "ranker": "ranker"}

@@ -11,10 +11,10 @@ from stagegap.exchange.label_files import Known, content_id
 from stagegap.exchange.records import identity
 from stagegap.exchange.typed import MOST_MS, seconds
 from stagegap.model.answer import Answer, Label
+from stagegap.model.canonical import parse_json
 from stagegap.model.cascade import PLACES, WRITTEN, Kind, Stage
 from stagegap.model.record import Json, inner, refuse_odd_numbers
 from stagegap.stages.acceptance import Rejected, accept
-from stagegap.stages.canonical import parse_json
 
 Object: TypeAlias = "Mapping[str, Json]"
 

@@ -11,9 +11,9 @@ from typing import Literal, TypeAlias
 
 from stagegap.exchange.foreign.protocol import Leftovers, Object, number_of
 from stagegap.exchange.typed import seconds
+from stagegap.model.canonical import parse_json
 from stagegap.model.record import Json
 from stagegap.model.wording import EARLIEST
-from stagegap.stages.canonical import parse_json
 
 
 class SpanKind(StrEnum):

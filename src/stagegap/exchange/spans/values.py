@@ -21,8 +21,8 @@ import orjson
 from stagegap.exchange.foreign.protocol import Leftovers, Object
 from stagegap.exchange.rows import Problems, read_rows, refuse_packed
 from stagegap.exchange.spans.otlp import is_packed, unpacked_messages
+from stagegap.model.canonical import MAX_DEPTH, is_deeper
 from stagegap.model.record import Json
-from stagegap.stages.canonical import MAX_DEPTH, is_deeper
 
 CHUNK = 1 << 20
 GZIP = 31
