@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 MARGIN = 0
 """Pixels around a line that are shown to the recogniser with it."""
+ONE_THREAD = {"EngineConfig.onnxruntime.intra_op_num_threads": 1, "Global.log_level": "error"}
 _models: list[Any] = []  # Any: RapidOCR's engine
 _LOCK = threading.Lock()
 
@@ -23,15 +24,19 @@ def engine() -> Any:  # Any: RapidOCR's engine
 
     with _LOCK:
         if not _models:
-            one_thread = {"EngineConfig.onnxruntime.intra_op_num_threads": 1, "Global.log_level": "error"}
-            _models.append(RapidOCR(params=one_thread))
+            _models.append(RapidOCR(params=ONE_THREAD))
     return _models[0]
 
 
 def detect(photo: Path) -> list[dict[str, float]]:
     """The lines of a picture as upright rectangles, in the order of reading."""
+    return detected(photo, engine())
+
+
+def detected(photo: Path, model: Any) -> list[dict[str, float]]:
+    """The same by a model."""
     picture = _pixels(photo)
-    found = engine()(picture, use_det=True, use_cls=False, use_rec=False)
+    found = model(picture, use_det=True, use_cls=False, use_rec=False)
     height, width = picture.shape[:2]
     lines = []
     for corners in () if found.boxes is None else found.boxes:
@@ -45,12 +50,17 @@ def detect(photo: Path) -> list[dict[str, float]]:
 
 def read(photo: Path, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What each line says; lines without a character are left out."""
+    return texts_of(photo, lines, engine())
+
+
+def texts_of(photo: Path, lines: list[dict[str, Any]], model: Any) -> list[dict[str, Any]]:
+    """The same by a model."""
     picture = _pixels(photo)
     pieces = [_piece(picture, line) for line in lines]
     seen = [place for place, piece in enumerate(pieces) if piece.size]
     if not seen:
         return []
-    texts = engine().recognize_txt([pieces[place] for place in seen]).txts
+    texts = model.recognize_txt([pieces[place] for place in seen]).txts
     said = zip(seen, texts, strict=True)
     return [{**{side: lines[place][side] for side in "xywh"}, "text": text} for place, text in said if text.strip()]
 

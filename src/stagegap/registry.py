@@ -335,6 +335,7 @@ VIEWS: tuple[View, ...] = (
         name="cheaper",
         command="cheaper",
         builder=f"{_ANALYSIS}.cheaper:cheaper_sheet",
+        pictures=("cheaper",),
         results=f"{_ANALYSIS}.cheaper:results",
         following=_after_cheaper,
     ),

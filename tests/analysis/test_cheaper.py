@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from replacements import SETUPS, decided
 from stagegap.analysis import views
-from stagegap.analysis.cheaper import CheaperView, Trial, cheaper_sheet, cheaper_view, with_joint
+from stagegap.analysis.cheaper import CheaperView, Pace, Trial, cheaper_sheet, cheaper_view, with_joint
+from stagegap.charts.cheaper import cheaper_chart
 from stagegap.stats.spread import clusters
 
 Floats = NDArray[np.float64]
@@ -129,3 +131,16 @@ def test_planted_losses_are_accepted_about_as_rarely_as_promised() -> None:
     row = decided(SETUPS[0], 100)
     assert row.wrong <= 0.12, "5% and three standard errors"
     assert decided(SETUPS[8], 30).all_good > 0.8
+
+
+def test_people_answer_anew_what_is_not_right_and_the_picture_has_all_costs() -> None:
+    view = view_of(trial("v2", broken=3, costs={"dollars": 0.5, "seconds": 0.8, "minutes": 0.5}))
+    sheet = str(cheaper_sheet(replace(view, pace=Pace(stage="reply", minutes=1.5, n=12))).parts)
+    assert "not fully right at the end is answered anew by a person in 1.5 minutes (median of 12 timed" in sheet
+    assert "People's minutes are not known" in str(cheaper_sheet(view).parts)
+    (row,) = cheaper_chart(view).rows
+    assert row.foot == "A mail costs $1.00 to $0.50; 1.0 s to 0.8 s; 1.00 to 0.50 minutes of people."
+    assert [mark.role for mark in row.marks] == ["no change", "may be lost", "90% interval", "change"]
+    unknown = view_of(trial("v2", broken=0, n=0), margin=None)
+    assert cheaper_chart(unknown).rows[0].note == unknown.swaps[0].change.method
+    assert cheaper_chart(view_of()).html().count("No other version of a stage was run.") == 1

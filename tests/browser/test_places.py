@@ -14,12 +14,13 @@ from playwright.sync_api import Page, expect
 
 from browser.conftest import Server, run_once
 from browser.label_card import all_saved
+from drawn_files import write_pdf
 from stagegap.workspace import Workspace
 
 CASCADE = """
 cascade: slips
 noun: slip
-records: {path: slips.jsonl, id: id, media: files, fields: {photo: image, call: audio}}
+records: {path: slips.jsonl, id: id, media: files, fields: {photo: image, call: audio, paper: pdf}}
 stages:
   lines:
     uses: python
@@ -49,6 +50,13 @@ stages:
     output: {type: segments, of: call}
     score: [overlap_f1]
     ask: When does somebody speak?
+  stamps:
+    uses: python
+    with: {function: "stages.py:none"}
+    inputs: {paper: record.paper}
+    output: {type: boxes, of: paper}
+    score: [box_f1@0.5]
+    ask: Where are stamps?
 outcome: {score: read.text_f1}
 """
 STAGES = """
@@ -77,7 +85,10 @@ def write_slips(folder: Path) -> None:
         with wave.open(str(home / "files" / f"{number}.wav"), "wb") as sound:
             sound.setparams((1, 2, 8000, 0, "NONE", ""))
             sound.writeframes(b"\0\0" * 8000 * 5)
-        rows.append({"id": f"s{number}", "photo": f"{number}.png", "call": f"{number}.wav", "note": NOTE})
+        rows.append(
+            {"id": f"s{number}", "photo": f"{number}.png", "call": f"{number}.wav", "note": NOTE, "paper": "p.pdf"}
+        )
+    write_pdf(home / "files" / "p.pdf", pages=3)
     (home / "slips.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
     (home / "stages.py").write_text(STAGES)
     (home / "cascade.yaml").write_text(CASCADE)
@@ -245,3 +256,23 @@ def test_segments_are_drawn_beside_the_recording_and_set_where_it_is(
     assert abs(first["start"] - 1.1) < 0.03
     assert abs(first["end"] - 2.09) < 0.03
     assert second == {"start": 3.5, "end": 3.75}
+
+
+def test_rectangles_lie_on_the_page_where_they_are_drawn(open_stage: Callable[..., Page], tmp_path: Path) -> None:
+    page = open_stage("stamps")
+    frame, drawn = page.locator(".sheet .vx"), page.locator(".sheet .over .place")
+    page.keyboard.press("a")
+    expect(drawn).to_have_count(1)
+    page.keyboard.press("PageDown")
+    expect(frame).to_have_attribute("data-page", "2")
+    expect(drawn).to_have_count(0)
+    page.keyboard.press("a")
+    expect(page.locator(".placed li.on")).to_contain_text("on page 2")
+    page.keyboard.press("ArrowRight")
+    expect(drawn).to_have_count(1)
+    page.keyboard.press(",")
+    expect(frame).to_have_attribute("data-page", "1")
+    expect(drawn).to_have_count(1)
+    first, second = saved(page, tmp_path / "support-mail", "stamps")
+    assert "page" not in first
+    assert (second["page"], second["x"] > first["x"]) == (2, True)

@@ -7,6 +7,7 @@ from typing import Any
 import altair
 import pytest
 
+from analysis.test_cheaper import trial, view_of
 from charts import hostile
 from charts.test_compared import CHANGED, RUNS, VIEW
 from stagegap import charts, registry
@@ -15,12 +16,14 @@ from ui import changes, views
 
 PLOT = next(plot for kind, plot in hostile.plots() if kind.startswith("near at (0.1,"))
 CARD = views.scorecard()
+CHEAPER = view_of(trial("v2", broken=3, costs={"dollars": 0.5}), trial("v3", broken=40, stages=("reply",)))
 VIEWS: dict[str, tuple[object, dict[str, str]]] = {
     "agreement": (CARD, {}),
     "best_so_far": (RUNS, {}),
     "both_gains": (CARD, {}),
     "ceiling": (CARD, {}),
     "changes": (VIEW, {}),
+    "cheaper": (CHEAPER, {}),
     "contributions": (CHANGED, {}),
     "first_faults": (CARD, {}),
     "gap": (CARD, {}),

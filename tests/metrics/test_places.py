@@ -148,3 +148,9 @@ def test_every_metric_of_a_type_of_place_has_a_bar_and_says_why() -> None:
             known = metric(name.replace("IOU", "0.5"))
             assert 0 < known.bar <= 1
             assert known.why_bar
+
+
+def test_rectangles_of_two_pages_never_match() -> None:
+    ours = [box(0, 0, 2, 2), {**box(0, 0, 2, 2), "page": 2}]
+    assert score("box_f1@0.5", ours, ours[1:]) == pytest.approx(2 / 3)
+    assert score("box_f1@0.5", ours[:1], ours[1:]) == 0

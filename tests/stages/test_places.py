@@ -137,3 +137,18 @@ def test_what_has_no_known_size_holds_every_place() -> None:
     assert misplaced(BOXES, boxes, {"photo": {**PICTURE, "media": "pdf"}}) == ""
     assert misplaced(OutputType(kind=Kind.BOXES, of="scan"), boxes, {"photo": PICTURE}) == ""
     assert misplaced(SEGMENTS, [{"start": 9, "end": 10}], {"call": {**SOUND, "seconds": None}}) == ""
+
+
+def test_a_page_counts_from_one_is_left_out_on_the_first_and_is_one_of_the_document() -> None:
+    place = {"x": 1, "y": 2, "w": 3, "h": 4}
+    assert accept(BOXES, [{**place, "page": 1}, {**place, "page": 2.0}], ()) == Accepted([place, {**place, "page": 2}])
+    assert "its page is a whole number from 1 on, found 0." in reason(BOXES, [{**place, "page": 0}])
+    assert "it has the key 'page'" in reason(SPANS, [{"start": 0, "end": 1, "page": 2}])
+    paper = {"media": "pdf", "path": "a.pdf", "digest": "d", "type": "application/pdf", "bytes": 9, "width": 300,
+             "height": 400, "pages": 3}  # fmt: skip
+    photo = {**paper, "media": "image", "pages": None}
+    assert misplaced(BOXES, [{**place, "page": 3}], {"paper": paper}) == ""
+    assert misplaced(BOXES, [place, {**place, "page": 4}], {"paper": paper}) == (
+        "The rectangle 2 lies on page 4 of 3 pages."
+    )
+    assert misplaced(BOXES, [{**place, "page": 2}], {"photo": photo}) == ("The rectangle 1 lies on page 2 of 1 page.")

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from conftest import Command
+from stagegap.analysis.cheaper import Pace
 from stagegap.errors import ConfigurationError
 from stagegap.library import open_project
 from stagegap.runner import RunOptions, Silent
@@ -79,7 +80,11 @@ def write(folder: Path, route: str = "big", reply: str = "long", targets: str = 
     (home / "stages.py").write_text(STAGES)
     rows = [{"id": f"t{n}", "text": f"ticket {n}"} for n in range(300)]
     (home / "records.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    answers = [{"record": row["id"], "stage": "reply", "annotator": "ann", "value": "ok"} for row in rows]
+    answers: list[dict[str, object]] = [
+        {"record": row["id"], "stage": "reply", "annotator": "ann", "value": "ok"} for row in rows
+    ]
+    for answer, seconds in zip(answers, (10, 20, 30, 40, 50), strict=False):
+        answer["active_ms"] = 1000 * seconds  # the median is half a minute
     (home / "references.jsonl").write_text("\n".join(map(json.dumps, answers)))
     return home / "cascade.yaml"
 
@@ -128,6 +133,9 @@ def test_each_candidate_is_held_to_the_margin_and_all_accepted_ones_run_at_once(
     dollars = next(cost for cost in view.joint.costs if cost.kind == "dollars")
     assert dollars.before.value == pytest.approx(0.03)
     assert dollars.after.value == pytest.approx(0.003)
+    minutes = next(cost for cost in view.joint.costs if cost.kind == "minutes")
+    assert view.pace == Pace(stage="reply", minutes=0.5, n=5)
+    assert (minutes.before.value, minutes.after.value) == (0.0, pytest.approx(0.5 * 4 / 300))
     again = past.cheaper("v1", ["v2", "v3", "v4"])
     kept = again.kept()
     assert kept is not None

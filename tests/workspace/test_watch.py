@@ -180,3 +180,47 @@ def test_a_terminal_exits_by_the_alarm_and_writes_what_ci_reads(
     assert "Drawn and not yet answered" in printed.out
     with open_project(folder) as project:
         assert project.watch().headline == project.watch(folder / "incoming").headline
+
+
+def spans(start: int, count: int) -> str:
+    """What a system that was instrumented sent of its answers: one span a trace, as OpenTelemetry writes it."""
+    sent = [
+        {
+            "traceId": f"{n:032x}", "spanId": f"{n:016x}", "name": "answer",
+            "startTimeUnixNano": "1", "endTimeUnixNano": "2",
+            "attributes": [
+                {"key": "input.value", "value": {"stringValue": json.dumps({"text": f"ticket {n}", "who": f"p{n}"})}},
+                {"key": "input.mime_type", "value": {"stringValue": "application/json"}},
+                {"key": "output.value", "value": {"stringValue": "ok"}},
+            ],
+        }
+        for n in range(start, start + count)
+    ]  # fmt: skip
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": sent}]}]})
+
+
+def test_traces_come_in_as_what_went_into_them(folder: Path) -> None:
+    (folder / "incoming" / "monday.json").write_text(spans(1_000, 30))
+    with Workspace.open(folder) as opened:
+        watch = opened.past("tickets").watch()
+        assert watch.take_in(folder / "incoming", share=0.5, again=0) == 30
+        assert watch.take_in(folder / "incoming", share=0.5, again=0) == 0, "they are known"
+        record = opened.store.records("tickets-watch", ids=[f"{1_000:032x}"])[0]
+        assert (record.fields["text"], record.fields["who"]) == ("ticket 1000", "p1000")
+        assert watch.view().headline.startswith("No alarm after 1 batch, 30 tickets")
+
+
+def test_later_traces_of_an_imported_cascade_bring_their_answers(tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text(spans(0, 30))
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    (incoming / "monday.json").write_text(spans(500, 20))
+    with Workspace.open(tmp_path) as opened:
+        imported = opened.runs.import_traces([tmp_path / "old.json"], name="bot")
+        opened.runs.new(imported.cascade)
+        watch = opened.past("bot").watch()
+        assert watch.take_in(incoming, share=1.0, again=0) == 20
+        assert watch.take_in(incoming, share=1.0, again=0) == 0
+        view = watch.view()
+        assert [(batch.records, batch.drawn) for batch in view.batches] == [(20, 20)]
+        assert len(opened.past("bot").watch().view().rows) == len(view.rows)

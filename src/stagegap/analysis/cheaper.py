@@ -31,9 +31,11 @@ ACCEPTED_AT = 0.04
 LEVEL = 1 - 2 * ALPHA
 """Of the intervals: each end of one is a one-sided limit of 95%."""
 POWER = 0.8
-COSTS = ("dollars", "tokens", "seconds")
-"""What a version costs, by record; the first that is known of both sides says which is cheaper."""
-_UNITS = {"dollars": Unit.MONEY, "tokens": Unit.NUMBER, "seconds": Unit.SECONDS}
+COSTS = ("dollars", "tokens", "seconds", "minutes")
+"""What a version costs, by record; the first that is known of both sides says which is cheaper. `minutes` are those of
+people who answer anew what is not right at the end."""
+_UNITS = {"dollars": Unit.MONEY, "tokens": Unit.NUMBER, "seconds": Unit.SECONDS, "minutes": Unit.NUMBER}
+_WORDS = {"tokens": " tokens", "minutes": " minutes of people"}
 
 Standing = Literal["not worse", "worse", "undecided", "too few", "not measured"]
 
@@ -52,6 +54,17 @@ class Trial:
     """By kind of `COSTS`: of a record, before and after."""
     known_before: int = 0
     """Records left out because the candidate had answered them before the margin stood."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long a person takes for an answer at the stage that is scored."""
+
+    stage: str
+    minutes: float
+    """The median of active time."""
+    n: int
+    """Timed answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +139,8 @@ class CheaperView:
     summary: str
     problems: tuple[str, ...]
     """Runs that were left out, and why, as sentences."""
+    pace: Pace | None = None
+    """What people's minutes rest on; None where too few answers were timed."""
 
     @property
     def exit_code(self) -> int:
@@ -147,13 +162,13 @@ _STATUS: Mapping[Standing, CheckStatus] = {
 
 
 def _result(swap: Swap) -> CheckResult:
-    name = _named(swap)
+    name = named(swap)
     change = swap.change.times(100) if swap.change.is_measured else swap.change
     return CheckResult(
         kind="cheaper",
         name=name,
         status=_STATUS[swap.standing],
-        message=f"{name}: {_says(swap)}",
+        message=f"{name}: {says(swap)}",
         detail=f"{figures.figure(change, Unit.CHANGE)} points at the end, n = {swap.change.n:,}",
     )
 
@@ -169,6 +184,7 @@ def cheaper_view(
     margin: float | None,
     margin_since: str = "",
     problems: Sequence[str] = (),
+    pace: Pace | None = None,
 ) -> CheaperView:
     """Hold each candidate to the margin; nothing is drawn, so the same input gives the same view.
 
@@ -194,6 +210,7 @@ def cheaper_view(
         headline="",
         summary="",
         problems=tuple(problems),
+        pace=pace,
     )
     return _worded(view)
 
@@ -296,15 +313,15 @@ def _headline(view: CheaperView) -> str:
     if len(chosen) == 1:
         swap = chosen[0]
         return (
-            f"{sentence(_named(swap))} may be cheaper: {_loss(swap, view.margin, 'it loses')}{_saves(swap, view.noun)}"
+            f"{sentence(named(swap))} may be cheaper: {_loss(swap, view.margin, 'it loses')}{_saves(swap, view.noun)}"
         )
-    names = listed([_named(swap) for swap in chosen])
+    names = listed([named(swap) for swap in chosen])
     if view.joint is None:
         return f"{sentence(names)} may each be cheaper; whether all at once is not worked out"
     if view.joint.standing == "not worse":
         loss = _loss(view.joint, view.margin, "they lose")
         return f"{sentence(names)} may be cheaper, all at once: {loss}{_saves(view.joint, view.noun)}"
-    either = " or ".join(_named(swap) for swap in chosen)
+    either = " or ".join(named(swap) for swap in chosen)
     if not view.joint.change.is_measured:
         return f"{sentence(either)} may be cheaper; of all at once nothing is known: {view.joint.change.method}"
     lost = f"together they may lose {_limit(view.joint)} of the {_points(view.margin)} allowed"
@@ -321,7 +338,8 @@ def _nothing(view: CheaperView) -> str:
     )
 
 
-def _named(swap: Swap) -> str:
+def named(swap: Swap) -> str:
+    """The stages of a candidate with its runs."""
     return f"{listed(swap.stages)} ({', '.join(swap.runs)})"
 
 
@@ -346,7 +364,7 @@ def _saves(swap: Swap, noun: str) -> str:
     if cost is None:
         return ""
     unit = _UNITS[cost.kind]
-    amount = figures.printed(cost.saved.value, unit) + (" tokens" if cost.kind == "tokens" else "")
+    amount = figures.printed(cost.saved.value, unit) + _WORDS.get(cost.kind, "")
     verb = "saves" if len(swap.runs) == 1 else "save"
     return f", and {verb} {amount} a {noun} ({figures.interval(cost.saved, unit)})"
 
@@ -392,6 +410,8 @@ _COLUMNS = (
     Column(name="Tokens saved", unit=Unit.NUMBER, key="tokens saved a record", spare=1),
     Column(name="Seconds", unit=Unit.SECONDS, key="seconds a record", spare=2),
     Column(name="Seconds saved", unit=Unit.SECONDS, key="seconds saved a record", spare=2),
+    Column(name="People's minutes", unit=Unit.NUMBER, key="people's minutes a record", spare=2),
+    Column(name="Minutes saved", unit=Unit.NUMBER, key="people's minutes saved a record", spare=2),
 )
 
 
@@ -415,8 +435,30 @@ def cheaper_sheet(view: CheaperView) -> Sheet:
             "costs 95%, of one record."
             if rows
             else "",
+            _pace_said(view) if rows else "",
             *view.problems,
         ),
+    )
+
+
+def _pace_said(view: CheaperView) -> str:
+    """What people's minutes rest on."""
+    if view.pace is None:
+        return "People's minutes are not known: they rest on timed answers at the stage that is scored."
+    return (
+        f"People's minutes: each {view.noun} that is not fully right at the end is answered anew by a person in "
+        f"{figures.number(view.pace.minutes, 1)} minutes (median of {counted(view.pace.n, 'timed answer')} at "
+        f"{view.pace.stage}, taken as it is: its own spread is in no interval)."
+    )
+
+
+def spent(swap: Swap) -> tuple[str, ...]:
+    """What a record costs before and after, of each kind that is known and spent: `$0.030 to $0.003`."""
+    return tuple(
+        f"{figures.printed(cost.before.value, _UNITS[cost.kind])} to "
+        f"{figures.printed(cost.after.value, _UNITS[cost.kind])}{_WORDS.get(cost.kind, '')}"
+        for cost in swap.costs
+        if all(each.is_measured for each in (cost.before, cost.after, cost.saved)) and cost.is_spent
     )
 
 
@@ -424,14 +466,15 @@ def _cells(swap: Swap) -> tuple[Entry, ...]:
     change = swap.change.times(100) if swap.change.is_measured else swap.change
     figure = Figure(estimate=change, p=swap.p, p_adj=swap.p_adjusted, verdict=swap.standing)
     costs = {cost.kind: cost for cost in swap.costs}
-    cells: list[Entry] = [", ".join(swap.runs), " + ".join(swap.stages), figure, swap.change.n, _says(swap)]
+    cells: list[Entry] = [", ".join(swap.runs), " + ".join(swap.stages), figure, swap.change.n, says(swap)]
     for kind in COSTS:
         cost = costs.get(kind)
         cells += [None, None] if cost is None else [cost.after, cost.saved]
     return tuple(cells)
 
 
-def _says(swap: Swap) -> str:
+def says(swap: Swap) -> str:
+    """The decision on a candidate in a word or two."""
     if swap.standing == "not worse" and not swap.is_cheaper:
         return "not worse, and not cheaper"
     return swap.standing

@@ -4,6 +4,7 @@ A screen reader reads its rows and numbers, Ctrl-F finds them, a printer prints 
 string. No function here computes a statistic; every value that comes from outside is escaped.
 """
 
+from stagegap.charts.cheaper import cheaper
 from stagegap.charts.compare import (
     answers_of_both,
     change_list,
@@ -97,6 +98,7 @@ __all__ = [
     "change_list",
     "changed_record",
     "changes",
+    "cheaper",
     "checks",
     "code_share",
     "code_win",

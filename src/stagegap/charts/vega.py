@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from stagegap.charts.cheaper import cheaper_chart
 from stagegap.charts.compare import changes_chart
 from stagegap.charts.failures import groups_chart
 from stagegap.charts.faults import first_faults_chart
@@ -22,6 +23,7 @@ AS_DATA: Mapping[str, Callable[..., Chart | Plot]] = {  # each takes the view th
     "both_gains": both_gains_chart,
     "ceiling": ceiling_chart,
     "changes": changes_chart,
+    "cheaper": cheaper_chart,
     "contributions": contributions_chart,
     "first_faults": first_faults_chart,
     "gap": gap_chart,

@@ -90,7 +90,7 @@ def _number(value: Json) -> float:
 
 
 def _shares(given: Sequence[Place], wanted: Sequence[Place], *, with_text: bool) -> Floats:
-    """Intersection over union of each pair, 0 where labels or texts differ."""
+    """Intersection over union of each pair, 0 where pages, labels or texts differ."""
     a, b = _edges(given)[:, None, :], _edges(wanted)[None, :, :]
     shared = np.prod(np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None), axis=2)
     both = np.prod(a[..., 2:] - a[..., :2], axis=2) + np.prod(b[..., 2:] - b[..., :2], axis=2) - shared
@@ -100,7 +100,7 @@ def _shares(given: Sequence[Place], wanted: Sequence[Place], *, with_text: bool)
 
 def _alike(given: Sequence[Place], wanted: Sequence[Place], *, with_text: bool) -> NDArray[np.bool_]:
     def key(place: Place) -> tuple[object, ...]:
-        return place.get("label"), folded(str(place.get("text") or "")) if with_text else ""
+        return place.get("page", 1), place.get("label"), folded(str(place.get("text") or "")) if with_text else ""
 
     codes: dict[tuple[object, ...], int] = {}
     ours, theirs = (

@@ -9,11 +9,14 @@ from stagegap.errors import near_names
 from stagegap.model.cascade import PLACES, Kind, OutputType
 from stagegap.model.media import FieldKind, media_of
 from stagegap.model.record import Json, number_problem
+from stagegap.model.wording import counted
 
 MOST = 2_000
 """Places in one answer."""
 NUMBERS = {Kind.BOXES: ("x", "y", "w", "h"), Kind.SPANS: ("start", "end"), Kind.SEGMENTS: ("start", "end")}
 WORDS = {Kind.BOXES: ("label", "text"), Kind.SPANS: ("label",), Kind.SEGMENTS: ("label", "text")}
+PAGE = "page"
+"""Of a rectangle in a document: counted from 1, and left out on the first."""
 _NOUNS = {Kind.BOXES: "rectangle", Kind.SPANS: "span", Kind.SEGMENTS: "segment"}
 
 
@@ -44,11 +47,17 @@ def _place(output: OutputType, entry: object) -> dict[str, Json]:
     if not isinstance(entry, Mapping):
         raise ValueError(f"an object with {', '.join(numbers)} was expected, found {str(entry)[:60]!r}.")
     given = cast("Mapping[object, object]", entry)
-    strange = [str(key) for key in given if key not in (*numbers, *words)]
+    names = (*numbers, *words, *([PAGE] if output.kind is Kind.BOXES else []))
+    strange = [str(key) for key in given if key not in names]
     if strange:
-        raise ValueError(f"it has the key {strange[0]!r}. {near_names(strange[0], [*numbers, *words])}".strip())
+        raise ValueError(f"it has the key {strange[0]!r}. {near_names(strange[0], names)}".strip())
     place: dict[str, Json] = {name: _number(given.get(name), name) for name in numbers}
     _in_order(output.kind, cast("dict[str, float]", place))
+    if given.get(PAGE) is not None:
+        page = cast("float", _number(given[PAGE], PAGE))
+        if page < 1 or page != int(page):
+            raise ValueError(f"its page is a whole number from 1 on, found {page:g}.")
+        place |= {PAGE: int(page)} if page > 1 else {}
     for name in words:
         word = given.get(name)
         if word is None:
@@ -87,11 +96,16 @@ def _in_order(kind: Kind, place: Mapping[str, float]) -> None:
 def misplaced(output: OutputType, value: Json, inputs: Mapping[str, Json]) -> str:
     """Why places can't lie in the input that they are of; empty where they can, and where its size is not known.
 
-    Rectangles and segments may reach beyond the edge, as detectors draw them, and not lie outside; of a PDF only the
-    first page has a size, so nothing is said. `inputs` are the stage's, files as what is known of them.
+    Rectangles and segments may reach beyond the edge, as detectors draw them, and not lie outside; of a PDF the number
+    of pages is known and only the first one's size, so no more is said. `inputs` are the stage's, files as what is
+    known of them.
     """
     if output.kind not in PLACES or not isinstance(value, list | tuple):
         return ""
+    pages = max((_pages(within) for name, within in inputs.items() if output.of in (None, name)), default=0)
+    for number, place in enumerate(cast("Sequence[Mapping[str, int]]", value), 1):
+        if pages and place.get(PAGE, 1) > pages:
+            return f"The rectangle {number} lies on page {place[PAGE]:,} of {counted(pages, 'page')}."
     sizes = (_size(output.kind, within) for name, within in inputs.items() if output.of in (None, name))
     size = next((size for size in sizes if size), None)
     if size is None:
@@ -109,6 +123,12 @@ def misplaced(output: OutputType, value: Json, inputs: Mapping[str, Json]) -> st
 
 
 _WITHIN = {Kind.BOXES: "picture of {} pixels", Kind.SPANS: "text of {} characters", Kind.SEGMENTS: "recording of {} s"}
+
+
+def _pages(within: Json) -> int:
+    """Pages of a document; 1 of a picture, 0 of anything else."""
+    media = media_of(within)
+    return 0 if media is None else 1 if media.kind is FieldKind.IMAGE else media.pages or 0
 
 
 def _size(kind: Kind, within: Json) -> tuple[float, ...] | None:

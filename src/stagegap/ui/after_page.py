@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit
 
-from stagegap import registry
+from stagegap import charts, registry
 from stagegap.errors import StagegapError
 from stagegap.ui import background, choice, elements
 from stagegap.ui.elements import note
@@ -52,7 +52,10 @@ def _draw_cheaper(past: Past, cascade: str) -> None:
     swaps = past.cheaper()
     known = swaps.kept()
     if known is not None and not known.is_old:
-        return _draw_sheet("cheaper", registry.view("cheaper").sheet(known.view))
+        _draw_sheet("cheaper", registry.view("cheaper").sheet(known.view))
+        if known.view.swaps:
+            elements.chart("cheaper picture", charts.cheaper(known.view))
+        return None
     key = ("cheaper", cascade)
     if background.is_working(key):
         note("Holding every version to the margin. This part fills itself.")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.changed import cell_outcomes
-from stagegap.analysis.cheaper import CheaperView, Trial, cheaper_view, with_joint
+from stagegap.analysis.cheaper import CheaperView, Pace, Trial, cheaper_view, with_joint
 from stagegap.analysis.coalitions import needed_part, swap_plan, with_versions
 from stagegap.analysis.paired_records import Side, shared
 from stagegap.errors import ConfigurationError, RunStopped
@@ -34,6 +34,8 @@ from stagegap.workspace.runs import Runs
 from stagegap.workspace.scorecards import counts_alone
 
 Floats = NDArray[np.float64]
+TIMED = 5
+"""Timed answers at the stage that is scored, at least, before people's minutes are told."""
 _UNASKED = (Status.SKIPPED, Status.BLOCKED)
 
 
@@ -222,7 +224,18 @@ class Cheaper:
             margin=margin,
             margin_since=since,
             problems=self.problems,
+            pace=self._pace,
         )
+
+    @cached_property
+    def _pace(self) -> Pace | None:
+        """How long a person takes for an answer at the outcome's stage, from the labels that were timed."""
+        stage = self._evidence.cascade.outcome.stage
+        labels = (label for own in self._evidence.labels.values() for label in own.values())
+        times = [label.active_ms for label in labels if label.stage == stage and label.active_ms]
+        if len(times) < TIMED:
+            return None
+        return Pace(stage=stage, minutes=float(np.median(times)) / 60_000, n=len(times))
 
     def _trial(self, version: Version, stages: tuple[str, ...]) -> Trial:
         look = self._look(self._start.run), self._look(version.run)
@@ -240,7 +253,7 @@ class Cheaper:
             stages=stages,
             before=before,
             after=np.where(is_early, math.nan, after),
-            costs=self._costs(self._spent(self._start), self._spent(version)),
+            costs=self._costs(self._spent(self._start), self._spent(version), (before, after)),
             known_before=int(known.sum()),
         )
 
@@ -271,8 +284,16 @@ class Cheaper:
     def _spent_on(self, cascade: Cascade, outputs: Mapping[str, Mapping[str, Output]]) -> Mapping[str, Floats]:
         return spending(cascade, outputs, [record.id for record in self._evidence.records])
 
-    def _costs(self, before: Mapping[str, Floats], after: Mapping[str, Floats]) -> dict[str, tuple[Floats, Floats]]:
-        return {kind: (before[kind], after[kind]) for kind in before}
+    def _costs(
+        self, before: Mapping[str, Floats], after: Mapping[str, Floats], outcomes: tuple[Floats, Floats]
+    ) -> dict[str, tuple[Floats, Floats]]:
+        """By kind; a record that is not fully right at the end costs a person the time of one answer."""
+        costs = {kind: (before[kind], after[kind]) for kind in before}
+        if self._pace is not None:
+            minutes = self._pace.minutes
+            a, b = (np.where(np.isnan(scores), math.nan, minutes * (scores < 1)) for scores in outcomes)
+            costs["minutes"] = (a, b)
+        return costs
 
     @contextmanager
     def _joined(self, view: CheaperView) -> Generator[tuple[Work, Cell]]:
@@ -308,15 +329,16 @@ class Cheaper:
         run = next(version.run for version, _ in self.candidates if version.run.id == work.run)
         outputs = {name: first_outputs(self._store, run, cell, name) for name in work.cascade.names}
         after = cell_outcomes(self._evidence, outputs[self._evidence.cascade.outcome.stage])
+        before = ev.outcome_scores(self._evidence, SYSTEM)
         left_out = np.any([np.isnan(trial.after) for trial in chosen], axis=0)
         return Trial(
             run=listed(view.together),
             stages=tuple(
                 name for name in self._evidence.cascade.names if any(name in trial.stages for trial in chosen)
             ),
-            before=ev.outcome_scores(self._evidence, SYSTEM),
+            before=before,
             after=np.where(left_out, math.nan, after),
-            costs=self._costs(self._spent(self._start), self._spent_on(work.cascade, outputs)),
+            costs=self._costs(self._spent(self._start), self._spent_on(work.cascade, outputs), (before, after)),
             known_before=max(trial.known_before for trial in chosen),
         )
 

@@ -36,6 +36,7 @@ SHARE = 0.1
 AGAIN = 10
 LOSE_AT_MOST = 0.05
 SUFFIXES = (".jsonl", ".csv", ".parquet")
+"""Of files of records; traces come in any file."""
 _Outputs = dict[tuple[str, str], dict[str, Output]]
 
 
@@ -131,11 +132,12 @@ class Watch:
         """Write the watch's cascade file for the files that lie in the folder; None while there is none."""
         if not folder.is_dir():
             raise ConfigurationError(f"{folder} is no folder.")
-        files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
-        if not files:
-            return None
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
         source = self._base.files.named(self.cascade)
         home = source.parent
+        files = self._as_records(files, source)
+        if files is None:
+            return None
         records = cast("Mapping[str, Json]", self._base.files.load(source).resolved["records"])
         paths = records["path"]
         own = list(paths) if isinstance(paths, list) else [paths]
@@ -147,6 +149,38 @@ class Watch:
             encoding="utf-8",
         )
         return self._base.files.load(self.path)
+
+    def _as_records(self, files: Sequence[Path], source: Path) -> list[Path] | None:
+        """The files of records among these and those that traces were made into; None while nothing came.
+
+        Traces for a cascade that an import has made go into its own data, as later imports do: they bring what its
+        stages answered. For any other cascade a trace is what went in, and the stages answer it here.
+        """
+        from stagegap.exchange.spans.arrivals import holds_traces, is_imported, records_of
+
+        folder = self._base.folder
+        if is_imported(folder, self.cascade):
+            if files:
+                Runs(self._base).import_traces(files, name=self.cascade)
+            return [] if files else None
+        cascade = self._base.files.load(source)
+        reads = {
+            of.name.split(".")[0]
+            for stage in cascade.cascade.stages
+            for of in stage.inputs.values()
+            if of.origin == "record"
+        }
+        came: list[Path] = []
+        for path in files:
+            if holds_traces(path, {*reads, cascade.records.id}):
+                made = folder / "data" / self.name / f"{path.name}.jsonl"
+                made.parent.mkdir(parents=True, exist_ok=True)
+                rows = records_of(path, id=cascade.records.id)
+                made.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8")
+                came.append(made)
+            elif path.suffix in SUFFIXES:
+                came.append(path)
+        return came or None
 
     def _run(
         self,

@@ -57,7 +57,9 @@ function pictureButtons(figure) {
     page = to
     picture.src = `${address}?page=${page}`
     draw()
+    frame.dispatchEvent(new Event("leafed"))
   }
+  frame.addEventListener("leaf", event => leaf(event.detail - page)) // of who shows a place on another page
   picture.onerror = () => { place.textContent = "This picture can't be shown: it was changed, or is damaged." }
   frame.onkeydown = event => {
     const act = { "+": () => resize(1), "=": () => resize(1), "-": () => resize(-1), t: rotate, PageDown: () => leaf(1), PageUp: () => leaf(-1) }[event.key]

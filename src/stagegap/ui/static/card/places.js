@@ -10,6 +10,7 @@ const SMALL_PX = 4 // less is a click and no drawing
 const WORD = /[\p{L}\p{N}_]+|\s+|[^\p{L}\p{N}_\s]/gu // what spans snap to
 const FINE_NAME = IS_MAC ? "⌘" : "Ctrl"
 const EVERY_SIDE = [1, 1, 1, 1], LAST_SIDES = [0, 0, 1, 1] // which edges are moved
+const PAGES = { PageDown: 1, PageUp: -1 }
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
 const SHAPES = {
   boxes: { noun: "rectangle", least: 1, round: Math.round, step: ([w, h]) => Math.max(1, Math.round(Math.max(w, h) / 200)), fine: "one pixel", fits: ({ media }) => media === "image" || media === "pdf" },
@@ -38,6 +39,7 @@ class Places {
     this.field = field
     this.shape = SHAPES[field.shape]
     this.isFlat = field.shape !== "boxes"
+    this.isPaged = Places.inputOf(card.current, field)?.media === "pdf"
     this.input = Places.inputOf(card.current, field)
     this.given = inputs.find(input => input.places && "x" in input.places[0] === !this.isFlat)?.places ?? []
     this.at = this.list.length ? 0 : -1 // the place at hand
@@ -51,6 +53,10 @@ class Places {
 
   get list() { return this.card.values[this.field.name] ?? [] }
   get place() { return this.list[this.at] }
+  get frame() { return this.isPaged ? this.sheet.querySelector(".vx") : null }
+  get page() { return Number(this.frame?.dataset.page ?? 1) } // that is seen
+  isHere(place) { return (place.page ?? 1) === this.page }
+  leaf(page) { this.frame?.dispatchEvent(new CustomEvent("leaf", { detail: page })) }
 
   readWords() {
     this.characters = Array.from(this.input.value)
@@ -87,7 +93,7 @@ class Places {
 
   // A place below the one at hand: as large, with its label. The first one lies where it is seen and moved from there.
   addBelow() {
-    const { place, list, extent: [width, height] } = this
+    const { list, extent: [width, height] } = this, place = this.place && this.isHere(this.place) ? this.place : undefined
     const [left, top, right, bottom] = place ? edgesOf(place) : [0, 0, 0, 0]
     if (this.field.shape === "spans") {
       const next = Math.max(0, this.starts.findIndex(start => start >= right))
@@ -98,7 +104,7 @@ class Places {
       return this.add(this.fitted([Math.min(from, width - this.shape.least), 0, from + 1, 1]), this.at)
     }
     if (!place) return this.add(this.fitted([0.05 * width, 0.05 * height, 0.45 * width, 0.08 * height]))
-    const above = list[this.at - 1], pitch = above ? top - above.y : 0
+    const above = list[this.at - 1], pitch = above && this.isHere(above) ? top - above.y : 0
     const down = pitch > 0 && pitch < 3 * place.h ? pitch : 1.25 * place.h
     this.add(this.fitted([left, top + down, right, bottom + down], true), this.at)
   }
@@ -164,7 +170,7 @@ class Places {
 
   asPlace(edges) {
     const [left, top, right, bottom] = edges.map(this.shape.round)
-    return this.isFlat ? { start: left, end: right } : { x: left, y: top, w: right - left, h: bottom - top }
+    return this.isFlat ? { start: left, end: right } : { x: left, y: top, w: right - left, h: bottom - top, ...(this.page > 1 ? { page: this.page } : {}) }
   }
 
   // Edges in order and inside; what is moved as a whole keeps its size.
@@ -197,6 +203,7 @@ class Places {
     if (card.explained || card.briefing.isOpen || (isTextBox(target) && !isWriting)) return null
     const isFine = !isChord && (event.ctrlKey || event.metaKey), isPlain = !isChord && !isFine && !event.altKey
     const arrow = ARROWS[event.key], isLetter = event.key.length === 1
+    if (this.isPaged && isPlain && PAGES[event.key]) return () => this.leaf(this.page + PAGES[event.key])
     if (isWriting && isPlain && event.key === "Enter") return () => this.enter()
     if (isWriting && isPlain && arrow?.[1]) return () => this.go(arrow[1])
     if (isWriting && !isChord) return null
@@ -226,7 +233,7 @@ class Places {
       [`${FINE_NAME} ←→`, shape.fine], [key("X"), "delete it"], [key(", ."), "the one before or after"],
       this.field.values.length && [key("1–9"), "its label"], this.given.length && [key("T"), "take what the stage was given"],
       this.field.writes && [key("D"), "the text of the line above"], this.sound && ["[ ]", "begin or end where the recording is"],
-      [`${FINE_NAME} Z`, "as it was before"],
+      this.isPaged && ["PgUp PgDn", "the page before or after"], [`${FINE_NAME} Z`, "as it was before"],
     ].filter(Boolean)
   }
 
@@ -235,6 +242,7 @@ class Places {
   // The card again, with the place at hand in sight and its box ready to be written into.
   show() {
     if (this.field.writes) this.card.root.activeElement?.blur() // what had the focus would be the place at hand again
+    if (this.place && !this.isHere(this.place)) this.leaf(this.place.page ?? 1)
     this.card.paint()
     if (this.field.writes) this.card.focusQuestion()
     this.card.box.querySelector(".placed .on")?.scrollIntoView({ block: "nearest" })
@@ -248,11 +256,12 @@ class Places {
     const sheet = make("div", { class: "txt sheet", role: "group", "aria-label": this.input.label }, valueOf(this.input.drawn))
     sheet.querySelector("svg.over")?.remove() // of the same record, seen before
     this.sound = sheet.querySelector("audio")
-    this.over = drawnIn("svg", { class: this.isFlat ? "over flat" : "over", preserveAspectRatio: this.isFlat ? "none" : "xMidYMid meet", "aria-hidden": "true" })
+    this.over = drawnIn("svg", { class: this.isFlat ? "over flat" : "over", preserveAspectRatio: this.isFlat || this.isPaged ? "none" : "xMidYMid meet", "aria-hidden": "true" })
     this.listen(this.over, event => this.grip(event), event => this.pull(event))
     const picture = sheet.querySelector("img")
     if (picture) this.over.style.cssText = picture.style.cssText // zoomed and turned as it is
     ;(this.sound ?? picture).after(this.over)
+    if (this.isPaged) sheet.querySelector(".vx").addEventListener("leafed", () => this.draw())
     this.sound?.addEventListener("durationchange", () => {
       if (!Number.isFinite(this.sound.duration)) return
       this.extent[0] ||= this.sound.duration
@@ -299,7 +308,7 @@ class Places {
   // The place under a point, the one at hand first, then the smallest; and which of its edges are near.
   hit({ at, near }) {
     const size = place => edgesOf(place).reduce((sum, edge, side) => sum + (side < 2 ? -edge : edge), 0)
-    const order = [...this.list.keys()].sort((a, b) => (b === this.at) - (a === this.at) || size(this.list[a]) - size(this.list[b]))
+    const order = [...this.list.keys()].filter(at => this.isHere(this.list[at])).sort((a, b) => (b === this.at) - (a === this.at) || size(this.list[a]) - size(this.list[b]))
     for (const place of order) {
       const edges = edgesOf(this.list[place])
       if ([0, 1].some(axis => at[axis] < edges[axis] - near[axis] || at[axis] > edges[axis + 2] + near[axis])) continue
@@ -340,7 +349,7 @@ class Places {
   // Moved edges that are near to those of another place, or of the whole, take their place.
   snap(edges, near) {
     for (const axis of this.isFlat ? [0] : [0, 1]) {
-      const others = [0, this.extent[axis], ...this.list.filter((place, at) => at !== this.drag.place).flatMap(place => [edgesOf(place)[axis], edgesOf(place)[axis + 2]])]
+      const others = [0, this.extent[axis], ...this.list.filter((place, at) => at !== this.drag.place && this.isHere(place)).flatMap(place => [edgesOf(place)[axis], edgesOf(place)[axis + 2]])]
       const sides = [axis, axis + 2].filter(side => this.drag.moved[side])
       const steps = sides.flatMap(side => others.map(other => other - edges[side])).filter(step => Math.abs(step) <= near[axis])
       const step = steps.reduce((least, one) => (Math.abs(one) < Math.abs(least) ? one : least), steps[0] ?? 0)
@@ -405,12 +414,12 @@ class Places {
     const [width, height] = this.extent, unit = Math.max(width, height) / 100
     this.over.setAttribute("viewBox", `0 0 ${width || 1} ${height || 1}`)
     const rectangle = (edges, attributes, ...more) => drawnIn("rect", { x: edges[0], y: edges[1], width: edges[2] - edges[0], height: edges[3] - edges[1], ...attributes }, ...more)
-    const { drag } = this, places = this.list.map((place, at) => (drag?.to && drag.place === at ? drag.to : edgesOf(place)))
-    if (drag?.to && drag.place < 0) places.push(drag.to)
+    const { drag } = this, places = this.list.map((place, at) => [at, drag?.to && drag.place === at ? drag.to : edgesOf(place)]).filter(([at]) => this.isHere(this.list[at]))
+    if (drag?.to && drag.place < 0) places.push([this.list.length, drag.to])
     this.over.replaceChildren(
-      ...this.given.map(place => rectangle(edgesOf(place), { class: "given" })),
-      ...places.map((edges, at) => rectangle(edges, { class: at === (drag?.place ?? this.at) || at >= this.list.length ? "place on" : "place" })),
-      ...(this.isFlat ? [] : places.map(([x, y, right], at) => {
+      ...this.given.filter(place => this.isHere(place)).map(place => rectangle(edgesOf(place), { class: "given" })),
+      ...places.map(([at, edges]) => rectangle(edges, { class: at === (drag?.place ?? this.at) || at >= this.list.length ? "place on" : "place" })),
+      ...(this.isFlat ? [] : places.map(([at, [x, y, right]]) => {
         const isBefore = x > 4 * unit // what is written in the rectangle stays free
         const beside = { x: isBefore ? x - unit / 2 : right + unit / 2, y: y + 1.6 * unit, "text-anchor": isBefore ? "end" : "start" }
         return drawnIn("text", { ...beside, "font-size": 1.6 * unit }, String(at + 1))
@@ -420,7 +429,7 @@ class Places {
 
   // The place at hand, large beside what is written about it.
   drawClose() {
-    const picture = !this.isFlat && this.place && this.sheet.querySelector("img")
+    const picture = !this.isFlat && this.place && this.isHere(this.place) && this.sheet.querySelector("img")
     this.close.toggleAttribute("hidden", !picture)
     if (!picture) return
     const { x, y, w, h } = this.place, [width, height] = this.extent
@@ -478,6 +487,6 @@ class Places {
 // A place in words: what it says, what it is called, and where it is.
 function inWordsOf(place, characters) {
   const seconds = at => at.toFixed(2)
-  const where = "x" in place ? `${place.w} × ${place.h}` : characters ? `“${characters.slice(place.start, place.end).join("")}”` : `${seconds(place.start)} to ${seconds(place.end)} s`
+  const where = "x" in place ? `${place.w} × ${place.h}${place.page ? ` on page ${place.page}` : ""}` : characters ? `“${characters.slice(place.start, place.end).join("")}”` : `${seconds(place.start)} to ${seconds(place.end)} s`
   return [place.label, where].filter(Boolean).join(" · ")
 }
