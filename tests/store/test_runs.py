@@ -77,3 +77,22 @@ def test_odd_scores_are_refused(store: Store) -> None:
     with pytest.raises(NotFound, match="1 of 2 scores"):
         store.put_scores(RUN, SYSTEM, {("route", "accuracy"): {"r1": 1.0, "stranger": 1.0}})
     assert store.scores(RUN, SYSTEM, "route", "accuracy") == {}
+
+
+def test_what_is_written_together_is_there_whole_or_not_at_all(store: Store) -> None:
+    fresh = replace(run(), id="e" * 32)
+
+    def write() -> None:
+        with store.together():
+            created = store.create_run(fresh)
+            store.origins.put(created.id, "{}", {"a" * 64: "text"})
+            assert store.origins.body(created.id) == "{}"  # who writes reads what it wrote
+            store.update_run(replace(created, id="f" * 32))  # no such run
+
+    with pytest.raises(NotFound):
+        write()
+    assert [stored.id for stored in store.runs()] == [RUN]
+    assert store.origins.texts(["a" * 64]) == {}
+    with store.together():
+        store.origins.put(store.create_run(fresh).id, "{}", {})
+    assert [stored.name for stored in store.runs()] == ["v2", "v1"]

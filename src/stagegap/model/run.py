@@ -14,6 +14,8 @@ from stagegap.model.answer import NO_ROW, NOBODY, Status
 from stagegap.model.record import Json
 
 TroubleKind = Literal["errors", "nobody listens", "do not fit", "name twice", "no row", "own facts"]
+STORE = ".stagegap"
+"""Folder of a project in which its runs, answers and labels are stored."""
 Role = Literal["prompt", "code", "corpus", "recorded", "guideline", "other"]
 
 

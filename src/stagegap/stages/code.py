@@ -20,6 +20,7 @@ from typing import TypeAlias
 from stagegap.errors import near_names
 from stagegap.model.canonical import digest
 from stagegap.model.record import Json
+from stagegap.model.run import STORE
 from stagegap.stages.settings import Remark
 
 OURS = "stagegap"
@@ -28,7 +29,7 @@ INSTALLED = ("site-packages", "dist-packages")
 """Folders of installed packages; modules that lie elsewhere are the project's own, editable installs among them."""
 LOADED = "__stagegap_loaded__"
 """Attribute of a loaded module with the hash of what its file held."""
-PROJECT_MARKS = (".stagegap", "pyproject.toml", ".git")
+PROJECT_MARKS = (STORE, "pyproject.toml", ".git")
 """A folder that holds one of them is where a project begins."""
 
 

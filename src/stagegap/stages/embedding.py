@@ -17,6 +17,7 @@ from stagegap.model.answer import Status
 from stagegap.model.canonical import digest, parsed
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
+from stagegap.model.run import STORE
 from stagegap.stages.attempts import UNREADABLE, Failure, Patience, complaint_inside, complaint_of, failure_for
 from stagegap.stages.corpus import Corpus, Shelf
 from stagegap.stages.endpoint import Endpoint, Line, TokenPrice
@@ -59,7 +60,7 @@ def build_embedding(
 
 def _kept(folder: Path, name: str) -> Path | None:
     """The file that vectors are kept in; None outside a project that has a store."""
-    stores = (place / ".stagegap" for place in (folder.resolve(), *folder.resolve().parents))
+    stores = (place / STORE for place in (folder.resolve(), *folder.resolve().parents))
     store = next((place for place in stores if place.is_dir()), None)
     return store / FOLDER / f"{name}.npy" if store else None
 

@@ -19,6 +19,7 @@ from functools import wraps
 from typing import BinaryIO, ParamSpec, TypeVar, cast
 
 from stagegap.errors import RunStopped
+from stagegap.model.run import STORE
 from stagegap.stages.exits import ENDING, exits_watched, say_and_leave
 
 P = ParamSpec("P")
@@ -26,8 +27,6 @@ T = TypeVar("T")
 
 FOREIGN = "_stagegap_"
 """How the names of modules begin that are files of stages."""
-STORE = ".stagegap"
-"""Folder of the store inside a workspace."""
 _WATCHED = ("stagegap", "sys", "builtins", "os", "threading", "asyncio")
 """Modules by whose beginnings of names it is seen that code of a stage has taken modules away."""
 LOWEST_RECURSION, HIGHEST_RECURSION = 1_000, 100_000

@@ -242,6 +242,7 @@ class Session:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, texts: LongTexts) -> None:
         self._cursor = cursor
+        self._is_in_transaction = False
         self._secrets = redaction.secrets()
         self.texts = texts
         """Long texts, which stand beside the file."""
@@ -277,14 +278,21 @@ class Session:
 
     @contextmanager
     def transaction(self) -> Generator[None]:
-        """Commit what is done inside, all or nothing."""
+        """Commit what is done inside, all or nothing; one inside another is a part of it."""
+        if self._is_in_transaction:
+            yield
+            return
         self.run("begin")
+        self._is_in_transaction = True
         try:
             yield
         except BaseException:
             self.run("rollback")
             raise
-        self.run("commit")
+        else:
+            self.run("commit")
+        finally:
+            self._is_in_transaction = False
 
 
 class Attachment:
@@ -300,6 +308,7 @@ class Attachment:
         self._instance = _instance(path.parent)
         self._mutex = threading.Lock()
         self._readers = 0
+        self._of_thread = threading.local()
 
     def close(self) -> None:
         self._instance.close()
@@ -308,6 +317,9 @@ class Attachment:
     @contextmanager
     def reading(self) -> Generator[Session]:
         """Read together with other readers. Raises: StoreBusy, StoreDamaged, StoreVersion."""
+        if (own := self._own_session) is not None:
+            yield own
+            return
         with self.locks.shared():
             with self._mutex:
                 if self._readers == 0:
@@ -326,10 +338,27 @@ class Attachment:
     @contextmanager
     def writing(self, *, patience_s: float | None = None) -> Generator[Session]:
         """Write alone. Raises: StoreBusy, StoreDamaged, StoreVersion."""
+        if (own := self._own_session) is not None:
+            yield own
+            return
         patience = self.patience_s if patience_s is None else patience_s
         with self.locks.exclusive(), self._attached(self.path, "read_write", patience) as session:
             self._admit(session, self.path)
             yield session
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """Write what this thread writes inside all or nothing, with one look at the file: attaching costs more."""
+        with self.writing() as session, session.transaction():
+            self._of_thread.session = session
+            try:
+                yield
+            finally:
+                self._of_thread.session = None
+
+    @property
+    def _own_session(self) -> Session | None:
+        return getattr(self._of_thread, "session", None)
 
     @contextmanager
     def creating(self, path: Path) -> Generator[Session]:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.run import STORE
 
-PLACE = Path(".stagegap", "access")
+PLACE = Path(STORE, "access")
 """Folder of the token and the invitations inside a project; only its owner may look into it."""
 TEAM = "team.toml"
 """File of a project that says who may do what."""

@@ -24,9 +24,10 @@ from urllib.parse import quote, urlencode, urlsplit
 from stagegap import redaction
 from stagegap.errors import ConfigurationError, require
 from stagegap.model.record import Json
+from stagegap.model.run import STORE
 from stagegap.ui import media
 from stagegap.ui.access import Access, token_in
-from stagegap.workspace import STORE, Workspace
+from stagegap.workspace import Workspace
 
 Message = MutableMapping[str, Any]  # Any: as ASGI defines its messages
 Receive = Callable[[], Awaitable[Message]]

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Self
 
 from stagegap.faces import handed_out
 from stagegap.media import inlined
+from stagegap.model.run import STORE
 from stagegap.store import Archive, Store, back_up, restore
-from stagegap.workspace.foundation import STORE, WATCHED, CascadeFiles, Foundation
+from stagegap.workspace.foundation import WATCHED, CascadeFiles, Foundation
 from stagegap.workspace.runs import Runs
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from stagegap.workspace.readings import Readings, ReadItem, ReadSitting
 
 __all__ = [
-    "STORE",
     "Attribution",
     "Case",
     "Checked",

@@ -264,8 +264,6 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
     store.end_killed(job.file.cascade.name, now=now)
     new = _new_run(job, folder, now)
     announce = lease.enter_context(store.leasing(new)).asking
-    begun = store.create_run(new)
-    store.name_paid(begun.id, paid_stages(job.file.cascade.called))
     made_from, texts = provenance(
         job.file,
         job.materials,
@@ -273,15 +271,19 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
         job.settled.labels,
         records_digest=taken_in.records_digest,
         folder=folder,
-        is_dirty=begun.commit.endswith("+"),
+        is_dirty=new.commit.endswith("+"),
         environment=job.environment,
     )
-    store.origins.keep_records(begun.cascade, taken_in.records_digest, job.materials.records)
-    store.origins.put(begun.id, views.to_json(made_from), texts)
-    put_metrics(store, begun, job.file)
-    put_basis(store, begun.id, _basis(job, taken_in.records_digest))
-    if job.options != RunOptions():
-        put_options(store, begun, job.options)
+    basis = _basis(job, taken_in.records_digest)
+    with store.together():
+        begun = store.create_run(new)
+        store.origins.keep_records(begun.cascade, taken_in.records_digest, job.materials.records)
+        store.origins.put(begun.id, views.to_json(made_from), texts)
+        put_metrics(store, begun, job.file)
+        put_basis(store, begun.id, basis)
+        if job.options != RunOptions():
+            put_options(store, begun, job.options)
+    store.name_paid(begun.id, paid_stages(job.file.cascade.called))
     return begun, announce
 
 

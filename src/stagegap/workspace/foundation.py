@@ -146,8 +146,6 @@ def write_demo(folder: Path) -> bool:
 
 WATCHED = "-watch"
 """How the name of the cascade ends that new records of another one come into."""
-STORE = ".stagegap"
-"""Folder of the store inside a workspace."""
 
 
 Result = TypeVar("Result")

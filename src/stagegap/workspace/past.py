@@ -14,13 +14,13 @@ from stagegap.analysis.ledger import Ledger, LedgerRow, ledger, ledger_row, prop
 from stagegap.analysis.reproduced import Origin, Reproduction
 from stagegap.analysis.runs import History, RunsView, SoFar, Tried, all_settings, runs_view
 from stagegap.errors import ConfigurationError, NotFound, near_names
-from stagegap.model.run import Expectation, LiveRun, Provenance, Run, RunStatus, RunTag
+from stagegap.model.run import STORE, Expectation, LiveRun, Provenance, Run, RunStatus, RunTag
 from stagegap.runner import Progress, Silent
 from stagegap.store import Store
 from stagegap.workspace import provenance
 from stagegap.workspace.cheaper import Cheaper
 from stagegap.workspace.comparison import Versions, history, on_shared_records, versions
-from stagegap.workspace.foundation import STORE, Foundation, signed_in
+from stagegap.workspace.foundation import Foundation, signed_in
 from stagegap.workspace.gate import Gate
 from stagegap.workspace.kept_views import Kept, changed_since
 from stagegap.workspace.person_swaps import PeopleInPlace, people_in_place

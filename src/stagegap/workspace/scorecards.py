@@ -234,9 +234,10 @@ def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Sco
         judges=judge_rows(store, JudgedRun(run=run, evidence=evidence)),
         verdicts=verdict_rows(store, run, evidence),
     )
-    store.put_scores(run.id, SYSTEM, {(s.name, s.metrics[0]): measures.scores[s.name] for s in cascade.stages})
-    store.failing.put(run.id, measures.failures)
-    views.keep(need_of(run), need, now=now)
-    views.keep(outcome_of(run), card.system, now=now)
-    views.keep(scorecard_of(run), card, now=now)
+    with store.together():
+        store.put_scores(run.id, SYSTEM, {(s.name, s.metrics[0]): measures.scores[s.name] for s in cascade.stages})
+        store.failing.put(run.id, measures.failures)
+        views.keep(need_of(run), need, now=now)
+        views.keep(outcome_of(run), card.system, now=now)
+        views.keep(scorecard_of(run), card, now=now)
     return card

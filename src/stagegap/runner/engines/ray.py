@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from stagegap.errors import ConfigurationError, StagegapError, require
+from stagegap.model.run import STORE
 from stagegap.runner.engines.protocol import Chunk, ChunkResult, Portable, Recipe, Worker, versions
 from stagegap.stages.protocol import StageCode
 
@@ -33,7 +34,7 @@ REST_S = (0.2, 5.0)
 """An actor that failed is left alone for this long, doubled up to the second figure, before it is asked again."""
 UNMADE = "error raised in its creation task"
 """What Ray says of an actor that will never be: another try would end alike."""
-LEFT_OUT = (".git", ".stagegap", ".venv", "node_modules", "__pycache__", "*.duckdb")
+LEFT_OUT = (".git", STORE, ".venv", "node_modules", "__pycache__", "*.duckdb")
 """What no worker needs of a project."""
 GIVE_UP_S = 300.0
 """Where no actor is well for this long, the run ends."""
