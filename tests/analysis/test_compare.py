@@ -10,7 +10,7 @@ import pytest
 import planted
 from stagegap.analysis.answers import group_scores
 from stagegap.analysis.changes import Comparison, StageChange
-from stagegap.analysis.compare import accept, compare, headline
+from stagegap.analysis.compare import accept, compare, headline, summary
 from stagegap.analysis.evidence import Evidence, gather
 from stagegap.analysis.paired_records import Side
 from stagegap.analysis.scorecard import measured
@@ -47,6 +47,9 @@ def test_the_change_is_found_where_it_was_made_and_at_the_end():
     assert view.headline == "v2 is better than v1: +11 points (95% interval 8 to 15)"
     assert view.summary.startswith("Paired on 300 records, judged by good records (C.accuracy >= 1). B: +17 points (")
     assert "Nothing changed at A: every output is the same." in view.summary
+    partly = replace(view.outcome.claim, change=replace(view.outcome.claim.change, n=200))
+    stated = summary(replace(view, outcome=replace(view.outcome, claim=partly)))
+    assert stated.startswith("Paired on 300 records, of which 200 have a score at the end, judged by ")
     assert rows(view)["C"].alone.value == 0, "on references the last stage is what it was"
     assert view.claims == 3, "stage A gave the same outputs: nothing to claim"
 

@@ -41,8 +41,8 @@ def test_only_what_differs_among_the_runs_is_a_knob() -> None:
     )
     assert view.knobs == ("k", "m", "new", "file stages.py")
     assert [row.run for row in view.rows] == ["v1", "v2", "v3"]
-    assert view.rows[1].knobs == {"k": "3", "m": "tfidf", "new": "x", "file stages.py": "ccccccc"}
-    assert view.rows[2].knobs == {"k": "5", "m": "bm25", "new": "", "file stages.py": "ddddddd"}
+    assert view.rows[1].knobs == {"k": "3", "m": "tfidf", "new": "x", "file stages.py": "as in v1"}
+    assert view.rows[2].knobs == {"k": "5", "m": "bm25", "new": "", "file stages.py": "as in v3"}
     assert view.measures == ("outcome", "A", "B", "C")
     assert from_json(type(view), to_json(view)) == view
 

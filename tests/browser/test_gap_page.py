@@ -42,9 +42,11 @@ def test_stage_switch_changes_the_reason(server: Server, open_page: Callable[...
     expect(page.get_by_role("heading", name="Why draft?")).to_be_visible()
 
 
-def test_deep_link_opens_the_stage(server: Server, open_page: Callable[..., Page]) -> None:
-    page = open_page(f"{server.url}/?why=route")
+def test_deep_link_opens_the_stage_also_by_the_name_of_the_page(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/gap?why=route")
     expect(page.get_by_role("heading", name="Why route?")).to_be_visible()
+    expect(page).to_have_url(f"{server.url}/?why=route")
+    expect(page.get_by_text("Page not found")).to_have_count(0)
 
 
 def test_unknown_values_in_the_link_open_the_default_and_say_so(server: Server, open_page: Callable[..., Page]) -> None:

@@ -62,6 +62,16 @@ def test_person_that_nobody_measured_has_no_diamond_and_says_why() -> None:
     assert "to 100%: person not measured" in html
 
 
+def test_labeller_who_was_measured_is_drawn_also_where_the_gap_is_not_known() -> None:
+    card = views.scorecard()
+    stage = replace(card.stages[0], gap=unmeasured("too few: every resample gives the same difference"))
+    html = charts.gap(replace(card, stages=(stage, *card.stages[1:])))
+    found = read(html)
+    assert len(found.classed("dia")) == len(card.stages)
+    assert "gap not measured: too few: every resample" in found.row("1  route")
+    assert "person not measured" not in html
+
+
 def test_few_records_are_pale_with_their_count() -> None:
     found = read(charts.gap(views.few()))
     assert "too few to read: 22 of 30" in found.row("1  route")

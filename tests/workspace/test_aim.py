@@ -19,6 +19,7 @@ from stagegap.analysis.aim import AimRow, aim_sheet, aim_view, ranked, speaks_fo
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.library import Project, open_project
 from stagegap.model.estimate import Estimate
+from stagegap.tables import figures
 from stagegap.workspace import Workspace
 
 CASCADE = """
@@ -230,7 +231,10 @@ def test_stop_is_said_where_nothing_is_to_be_had(project: Project) -> None:
     for nowhere in (view, unknown):
         assert "picked" not in " ".join(aim_sheet(nowhere).sentences)
     named = aim_view(look.evidence, (), {}, outcome_name="")
-    assert "The stage is picked as the largest" in " ".join(aim_sheet(named).sentences)
+    sheet = aim_sheet(named)
+    assert "The stage is picked as the largest" in " ".join(sheet.sentences)
+    gained = figures.figure(named.rows[0].gain, figures.Unit.POINTS)
+    assert sheet.tables[0].texts(sheet.tables[0].rows[0])[1].startswith(gained.split(" ")[0]), "as the headline says it"
 
 
 def test_text_that_is_no_prompt_scores_nothing_and_says_why(project: Project) -> None:

@@ -11,12 +11,14 @@ import pytest
 from conftest import Copied
 from sixty import replace_in
 from stagegap.analysis.compare import accept
+from stagegap.analysis.views import to_json
 from stagegap.errors import NotFound
 from stagegap.model.answer import Output, Status
-from stagegap.model.run import SYSTEM, RunStatus
+from stagegap.model.run import SYSTEM, RunStatus, Source
 from stagegap.runner import RunOptions
 from stagegap.workspace import Workspace
 from stagegap.workspace.comparison import facts, history, on_shared_records
+from stagegap.workspace.provenance import read as read_provenance
 
 
 @pytest.fixture
@@ -85,6 +87,28 @@ def test_price_and_time_of_each_stage_are_named_where_they_differ(workspace: Wor
     bare = workspace.store.create_run(replace(first, id="7" * 32, name=""))
     only = {one.path: (one.before, one.after) for one in facts(workspace.store, bare, runs[0])}
     assert only["reply: time of an answer"] == (None, "median 0.2 s, n 1")
+
+
+def test_files_are_compared_by_their_text_and_else_by_a_hash_with_its_reason(workspace: Workspace) -> None:
+    store, first = workspace.store, workspace.runs.of("first")[0]
+    runs = [store.create_run(replace(first, id=str(i) * 32, name="")) for i in (5, 6)]
+    made_from = read_provenance(store, first.id)
+    assert made_from is not None
+    files = (
+        [("a", "prompt.txt", "text"), ("b", "model.bin", "not text")],
+        [("c", "prompt.txt", "text"), ("d", "model.bin", "not text"), ("e", "new.txt", "text")],
+    )
+    for run, named in zip(runs, files, strict=True):
+        sources = tuple(
+            Source(role="prompt", path=path, digest=letter * 64, size=9, kept=kept) for letter, path, kept in named
+        )
+        texts = {letter * 64: f"Be {letter}.\n" for letter, _, kept in named if kept == "text"}
+        store.origins.put(run.id, to_json(replace(made_from, sources=sources)), texts)
+    rows = {row.path: row for row in facts(store, *runs)}
+    assert rows["file prompt.txt"].lines.splitlines()[1:] == ["-Be a.", "+Be c."]
+    assert rows["file new.txt"].lines.splitlines()[1:] == ["+Be e."]
+    binary = rows["file model.bin"]
+    assert (binary.before, binary.after, binary.lines) == (f"{'b' * 12} (not text)", f"{'d' * 12} (not text)", "")
 
 
 def test_comparison_with_a_run_that_is_not_there_names_those_that_are(workspace: Workspace) -> None:

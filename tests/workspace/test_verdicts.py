@@ -22,6 +22,20 @@ from stagegap.workspace import Workspace
 from stagegap.workspace.foundation import write_starter
 from stagegap.workspace.readings import typed_correction
 
+PARTS = """cascade: parts
+records: {path: records.jsonl}
+references: {path: references.jsonl}
+stages:
+  check:
+    uses: python
+    with: {function: "stages.py:check"}
+    each: record.parts
+    inputs: {part: record.parts}
+    output: {type: boolean}
+  all_right: {uses: join, with: {by: all}, inputs: {checks: check}, output: {type: boolean}}
+outcome: {score: all_right.accuracy}
+"""
+
 
 @pytest.fixture(scope="module")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -195,6 +209,40 @@ def test_planted_anchoring_is_measured_and_taken_off(project: Workspace) -> None
     assert card is not None
     assert card.verdicts == (row,)
     assert "What verdicts say" in report.html(card, records=False)
+
+
+def test_verdicts_on_units_count_each_unit_in_the_cluster_of_its_record(tmp_path: Path) -> None:
+    """Eve accepts what is checked of each part; references say that a third of the checks are wrong."""
+    home = tmp_path / "pipelines" / "parts"
+    home.mkdir(parents=True)
+    records = [{"id": f"r{i}", "parts": [f"part {k}" for k in range(3)]} for i in range(12)]
+    references = [
+        {"record": f"r{i}#{k}", "stage": "check", "annotator": "ann", "value": k != 2}
+        for i in range(12)
+        for k in range(3)
+    ]
+    (home / "records.jsonl").write_text("\n".join(map(json.dumps, records)))
+    (home / "references.jsonl").write_text("\n".join(map(json.dumps, references)))
+    (home / "stages.py").write_text("def check(part):\n    return True\n")
+    (home / "cascade.yaml").write_text(PARTS)
+    with Workspace.open(tmp_path) as project:
+        project.runs.new(None)
+        queue = project.labels.queue("parts", "check", "verdict")
+        seen = [item.record for item in items(project, queue, "eve") if shows_output(item)]
+        for unit in seen:
+            say(project, queue, unit, "eve", verdict="accept")
+        (row,) = project.runs.attribution("parts").verdicts().rows
+    assert (row.stage, row.accepted, row.judged, row.blind, row.paired) == (
+        "check",
+        len(seen),
+        len(seen),
+        36,
+        len(seen),
+    )
+    assert row.by_blind.value == pytest.approx(2 / 3)
+    assert row.by_blind.clusters == row.share.clusters == 12, "records, not units, are what is drawn by chance"
+    assert row.share.value == pytest.approx(2 / 3, abs=0.02)
+    assert row.uncorrected.value == 1.0
 
 
 def test_correction_is_scored_as_the_reference_that_it_is(project: Workspace) -> None:

@@ -356,7 +356,7 @@ def _record_of(row: AimRow) -> str:
 
 _COLUMNS = (
     Column(name="Stage", unit=Unit.TEXT, key="stage", is_carried=True),
-    Column(name="To be had", unit=Unit.CHANGE, key="points to be had"),
+    Column(name="To be had", unit=Unit.POINTS, key="gain"),
     Column(name="n", unit=Unit.COUNT),
     Column(name="Tried", unit=Unit.COUNT, key="changes tried"),
     Column(name="Rose", unit=Unit.COUNT, key="changes after which the end was higher"),
@@ -398,6 +398,5 @@ def aim_sheet(view: AimView) -> Sheet:
 
 
 def _cells(row: AimRow) -> tuple[Entry, ...]:
-    gain = row.gain.times(100) if row.gain.is_measured else row.gain
     products = (figures.change(100 * row.worth), figures.change(100 * row.most)) if row.gain.is_measured else ("", "")
-    return row.stage, gain, row.gain.n, row.tried, row.rose, row.helped, *products
+    return row.stage, row.gain, row.gain.n, row.tried, row.rose, row.helped, *products

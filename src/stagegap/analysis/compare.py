@@ -70,7 +70,9 @@ def _moved(stages: tuple[StageChange, ...]) -> str:
 def summary(view: Comparison) -> str:
     """What the comparison rests on, and each stage that says something; the others by name."""
     both = counted(view.n, view.noun)
-    start = f"Paired on {both}, judged by {view.outcome_name}."
+    n = view.outcome.claim.change.n
+    part = f", of which {n:,} {'has' if n == 1 else 'have'} a score at the end" if 0 < n < view.n else ""
+    start = f"Paired on {both}{part}, judged by {view.outcome_name}."
     moved = [row for row in view.stages if row.claim.verdict in ("improved", "regressed")]
     still = [row for row in view.stages if row.is_compared and row.claim.verdict == "tied"]
     same = [row.stage for row in still if row.claim.is_settled]

@@ -119,8 +119,39 @@ def shown_value(value: Json) -> str:
     if file is not None or isinstance(value, str):
         return _line(file.path if file else str(value), LINE)
     if isinstance(value, Sequence):
-        return _line(", ".join(ids(value)) or "none", LINE)
-    return _line(json.dumps(value, ensure_ascii=False), LINE)
+        return _line(", ".join(entries(value)) or "none", LINE)
+    return _line(json.dumps(plain(value), ensure_ascii=False), LINE)
+
+
+def plain(value: Json) -> Json:
+    """A whole number without decimals, anything else as it is: people and models write 5 in two ways."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def entries(value: Json) -> list[str]:
+    """The entries of a list as people read them, each once: a document by its id, a place in words.
+
+    >>> entries(["KB-1", {"id": "KB-2", "gain": 2}, {"start": 0.0, "end": 1.1, "label": "speech"}])
+    ['KB-1', 'KB-2', 'speech 0 to 1.1']
+    >>> entries([{"x": 60, "y": 232, "w": 170, "h": 40, "label": "total", "text": "12.50"}])
+    ['total "12.50" at 60, 232, 170 × 40']
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return []
+    return list(dict.fromkeys(map(_entry, value)))
+
+
+def _entry(value: Json) -> str:
+    if not isinstance(value, Mapping) or "id" in value:
+        return ids([value])[0]
+    text = value.get("text")
+    words = [str(value["label"])] * bool(value.get("label")) + [f'"{text}"'] * bool(text)
+    if {"x", "y", "w", "h"} <= value.keys():
+        x, y, w, h = (plain(value[side]) for side in ("x", "y", "w", "h"))
+        return " ".join([*words, f"at {x}, {y}, {w} × {h}"])
+    if {"start", "end"} <= value.keys():
+        return " ".join([*words, f"{plain(value['start'])} to {plain(value['end'])}"])
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _line(text: str, width: int) -> str:

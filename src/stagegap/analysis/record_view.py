@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-from stagegap.analysis.failures import shown_output
+from stagegap.analysis.failures import entries, plain, shown_output
 from stagegap.metrics.formulas import contains, ids
 from stagegap.model.answer import Answer, Attempt, Output, Reference, Status
 from stagegap.model.cascade import PLACES, Cascade, Kind, Source, Stage
@@ -313,7 +313,7 @@ def _speaker(item: Json) -> str:
 
 
 def _named(value: Json, is_items: bool) -> list[str]:
-    return ids(value) if is_items and value is not None else []
+    return entries(value) if is_items and value is not None else []
 
 
 def call_facts(output: Output) -> str:
@@ -366,7 +366,7 @@ def _nearest(value: Json, accepted: Sequence[Answer]) -> Answer | None:
 
 def _difference(value: Json, reference: Json, is_items: bool) -> Difference | None:
     if is_items:
-        return list_difference(ids(value), ids(reference))
+        return list_difference(entries(value), entries(reference))
     ours, theirs = _cut(text_of(value)), _cut(text_of(reference))
     # Two labels, numbers or objects differ in few places, however little they have in common.
     return (
@@ -413,11 +413,11 @@ def _saw(source: Source, record: Record, outputs: Mapping[str, Output], titles: 
 
 def text_of(value: Json) -> str:
     """A value as people read it: a text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False, indent=2)
 
 
 def _shown(value: Json, is_items: bool) -> str:
-    return ", ".join(ids(value)) or "none" if is_items else _cut(text_of(value))
+    return ", ".join(entries(value)) or "none" if is_items else _cut(text_of(value))
 
 
 def _shown_or_none(answer: Answer, is_items: bool) -> str:

@@ -254,9 +254,7 @@ def _shown(value: Json) -> str:
 
 
 FILE = "file "
-"""Begin of the name of a knob that is a file's content."""
-DIGITS = 7
-"""Of a digest, as people compare them."""
+"""Begin of the name of a knob that is a file's content; its value is the first run that had the same content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,14 +366,15 @@ def _knobs(tried: Sequence[Tried]) -> dict[str, dict[str, str]]:
         knobs[path] = {attempt.run.name: turned.get(attempt.run.name, usual[path]) for attempt in tried}
     files = {source.path for attempt in tried if attempt.made_from for source in attempt.made_from.sources}
     for path in sorted(files):
-        values = {attempt.run.name: _digest(attempt.made_from, path) for attempt in tried}
-        if len(set(values.values())) > 1:
-            knobs[FILE + path] = values
+        digests = {attempt.run.name: _digest(attempt.made_from, path) for attempt in tried}
+        names = {digest: f"as in {run}" for run, digest in reversed(digests.items()) if digest}
+        if len(set(digests.values())) > 1:
+            knobs[FILE + path] = {run: names.get(digest, "") for run, digest in digests.items()}
     return knobs
 
 
 def _digest(made_from: Provenance | None, path: str) -> str:
-    digests = (source.digest[:DIGITS] for source in made_from.sources if source.path == path) if made_from else ()
+    digests = (source.digest for source in made_from.sources if source.path == path) if made_from else ()
     return next(iter(digests), "")
 
 

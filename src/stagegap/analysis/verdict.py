@@ -326,6 +326,8 @@ def _without_ceiling(facts: Facts, basis: str) -> Verdict:
     if 0 < facts.n < ENOUGH_RECORDS and not facts.is_rated:
         return _too_few(facts, "", basis)
     why = facts.ceiling.headroom.method if facts.ceiling is not None else facts.no_ceiling
+    if facts.unlabelled and not facts.is_rated:
+        why = f"what is right at {listed(facts.unlabelled)} is not known yet: no label and no reference says so"
     return Verdict(
         kind="not measured",
         stage=None,

@@ -59,7 +59,7 @@ def _scale(scorecard: Scorecard) -> Scale:
 
 def _key(scorecard: Scorecard) -> tuple[Key, ...]:
     noun = scorecard.labellers.noun
-    is_compared = any(stage.gap.is_measured for stage in scorecard.stages)
+    is_compared = any(stage.gap.is_measured or stage.person.is_measured for stage in scorecard.stages)
     other = (
         (Key(text=noun, shape="diamond", tone="person"), Key(text="number at the end: gap in points"))
         if is_compared
@@ -126,17 +126,27 @@ def _alone(stage: StageRow, who: Labellers, head: str, value: str | None, *, is_
         says, note = f"{stage.stage}: no score, {system.method}.", f"no score: {system.method}"
         return Row(head=head, says=says, note=note, value=value, is_chosen=is_chosen)
     few = _few(system.n)
-    why = f"{who.noun} not measured: {stage.gap.method.removeprefix('not measured: ')}"
+    person = stage.person
+    why = f"not measured: {stage.gap.method.removeprefix('not measured: ')}"
+    if person.is_measured:
+        other = (_interval(person, is_person=True), at("diamond", person.value, tone="person", role="labeller"))
+        why, above = (
+            f"gap {why}",
+            (Text(text=figures.share(person.value), value=person.value, lane="above", tone="person"),),
+        )
+    else:
+        other = (between("dotted", (system.value, 1.0), tone="mute", role="not measured"),)
+        why, above = f"{who.noun} {why}", ()
     return Row(
         head=head,
         says=f"{stage.stage}: system {figures.share(system.value)}, {figures.interval(system)}, {system.n} records; "
         f"{why}.",
         marks=(
             _interval(system, is_person=False),
-            between("dotted", (system.value, 1.0), tone="mute", role="not measured"),
+            *other,
             at("dot", system.value, tone="system", role="system"),
         ),
-        texts=(Text(text=figures.share(system.value), value=system.value, lane="below", tone="system"),),
+        texts=(*above, Text(text=figures.share(system.value), value=system.value, lane="below", tone="system")),
         end=("", *few),
         foot="" if few else why,
         value=value,

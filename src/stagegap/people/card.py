@@ -138,7 +138,7 @@ _LABELS: dict[Kind, str] = {
     Kind.RANKING: "Choose all that apply, best first",
     Kind.TEXT: "Your answer",
     Kind.NUMBER: "Your number",
-    Kind.TRANSCRIPT: "Word by word",
+    Kind.TRANSCRIPT: "Your transcript",
     Kind.BOXES: "Draw a rectangle around each",
     Kind.SPANS: "Mark each in the text",
     Kind.SEGMENTS: "Mark each in the recording",
@@ -160,7 +160,8 @@ def _field(stage: Stage) -> dict[str, Json]:
         case Kind.RANKING:
             return {**start, "kind": "ranking", "k": kind.k}
         case Kind.TEXT | Kind.TRANSCRIPT:
-            return {**start, "kind": "long", "none": "No answer is the right answer"}
+            hint = {"hint": "Write what is there, word by word"} if kind.kind is Kind.TRANSCRIPT else {}
+            return {**start, **hint, "kind": "long", "none": "No answer is the right answer"}
         case Kind.NUMBER:
             return {**start, "kind": "number", "low": kind.low, "high": kind.high}
         case Kind.BOXES | Kind.SPANS | Kind.SEGMENTS:

@@ -94,8 +94,7 @@ def draw(workspace: Workspace) -> None:
     query = urlencode({"cascade": scorecard.cascade, "run": scorecard.run})
     nouns = plural(scorecard.noun, 2)
     if not scorecard.labels_seq and not scorecard.system.is_measured:
-        sentence = "Reading needs no label." if read.tables else "Begin by reading: it needs no label."
-        elements.link(sentence, f"Read whole {nouns}", f"read?{query}")
+        elements.link("", f"Read whole {nouns}", f"read?{query}")
         return _draw_read(read)
     choice.next_labels(workspace, scorecard)
     stages = [stage.stage for stage in scorecard.stages]

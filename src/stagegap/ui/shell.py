@@ -99,11 +99,16 @@ def _pages(workspace: Workspace, *, only_label: bool) -> list[StreamlitPage]:
     def start() -> None:
         label_page.draw(workspace)
 
+    def named_gap() -> None:
+        streamlit.switch_page(first, query_params=streamlit.query_params.to_dict())
+
     pages = [streamlit.Page(label, title="Label", url_path="label")]
-    if only_label:  # the first page has no address of its own, and links name this one
+    if only_label:  # the first page has no address of its own, and links name another one
         pages.append(streamlit.Page(start, title="Label", default=True))
     else:
-        pages.insert(0, streamlit.Page(gap, title="Gap", url_path="gap", default=True))
+        first = streamlit.Page(gap, title="Gap", url_path="start", default=True)
+        pages.insert(0, first)
+        pages.append(streamlit.Page(named_gap, title="Gap", url_path="gap", visibility="hidden"))
         pages.insert(1, streamlit.Page(failures, title="Failures", url_path="failures"))
         pages.insert(2, streamlit.Page(read, title="Read", url_path="read"))
         pages.append(streamlit.Page(agree, title="Agree", url_path="agree"))

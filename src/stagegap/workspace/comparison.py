@@ -24,7 +24,7 @@ from stagegap.attribution.shapley import EXACT_UP_TO
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Output
 from stagegap.model.estimate import unmeasured
-from stagegap.model.run import SYSTEM, Cell, Provenance, Run, RunStatus, StageSpending
+from stagegap.model.run import SYSTEM, Cell, Provenance, Run, RunStatus, Source, StageSpending
 from stagegap.runner import CellSummary, Plan, PlannedCell, Progress, Stop, Work, execute, forecast, plan_several
 from stagegap.store import Store
 from stagegap.tables import figures
@@ -37,7 +37,7 @@ from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.reproduced import Restored, refuse_to_pay
 from stagegap.workspace.scorecards import Scorecards, counts_alone, wanted_of
 
-FASTEST_MS = 1.0
+FASTEST_MS = 10.0
 """Times of an answer below it differ between two runs of the same code."""
 NO_OUTCOME = unmeasured("not measured: the run has no scorecard")
 NOISE = 0.1
@@ -79,19 +79,29 @@ def facts(store: Store, before: Run, after: Run) -> tuple[ConfigChange, ...]:
 
 
 def _files(store: Store, old: Provenance, new: Provenance) -> Iterator[ConfigChange]:
-    """Files that differ, line by line where both texts are kept, else by their hashes."""
-    then, now = ({source.path: source.digest for source in made_from.sources} for made_from in (old, new))
-    changed = [path for path in _keys(then, now) if then.get(path) != now.get(path)]
-    texts = store.origins.texts([digest for path in changed for digest in (then.get(path), now.get(path)) if digest])
-    for path in changed:
-        digests = then.get(path, ""), now.get(path, "")
-        known = [texts[digest] for digest in digests if digest in texts]
+    """Files that differ, line by line where their texts are kept; else their hashes, and why."""
+    then, now = ({source.path: source for source in made_from.sources} for made_from in (old, new))
+    pairs = [(path, then.get(path), now.get(path)) for path in _keys(then, now)]
+    changed = [pair for pair in pairs if _hash(pair[1]) != _hash(pair[2])]
+    texts = store.origins.texts([source.digest for _, *both in changed for source in both if source is not None])
+    for path, *both in changed:
+        known = ["" if source is None else texts.get(source.digest) for source in both]
+        lines = [text for text in known if text is not None]
+        before, after = map(_named_file, both)
         yield ConfigChange(
-            path=f"file {path}",
-            before=digests[0][:12] or None,
-            after=digests[1][:12] or None,
-            lines=line_difference(*known) if len(known) == 2 else "",
+            path=f"file {path}", before=before, after=after, lines=line_difference(*lines) if len(lines) == 2 else ""
         )
+
+
+def _hash(source: Source | None) -> str:
+    return source.digest if source is not None else ""
+
+
+def _named_file(source: Source | None) -> str | None:
+    """The beginning of a file's hash, and why no more is known of it; None where there is no such file."""
+    if source is None or not source.digest:
+        return None
+    return source.digest[:12] if source.kept == "text" else f"{source.digest[:12]} ({source.kept})"
 
 
 def _of_stages(store: Store, before: Run, after: Run) -> Iterator[tuple[str, str | None, str | None]]:

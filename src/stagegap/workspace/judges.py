@@ -16,10 +16,12 @@ from stagegap.analysis import evidence as ev
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.judges import EarlierColumns, JudgeColumns, JudgeRow, consensus, judge_row
 from stagegap.analysis.verdicts import VerdictColumns, VerdictRow, verdict_row
+from stagegap.attribution.faults import acceptable
 from stagegap.metrics import score
 from stagegap.model.answer import Label, Output, Reference
 from stagegap.model.cascade import Judge
 from stagegap.model.run import Run
+from stagegap.model.units import Levels, owner, owners
 from stagegap.people import readings as people_readings
 from stagegap.people import verdicts
 from stagegap.people.judgements import SYSTEM, Judging, judgements_in_force, judging_of, ratings_of, without_queue
@@ -240,9 +242,10 @@ Marks = Mapping[str, Mapping[str, float]]
 
 
 def verdict_rows(store: Store, run: Run, evidence: Evidence, *, with_readings: bool = False) -> tuple[VerdictRow, ...]:
-    """Every stage of a run with verdicts, and what readers say of the end; hunted ones and stages of units aside.
+    """Every stage of a run with verdicts, and what readers say of the end; hunted ones aside.
 
-    A verdict counts for the run whose output was seen; one of a file that names no run where there is one run alone.
+    At a stage of units each output is that of a unit, and its cluster that of the record. A verdict counts for the run
+    whose output was seen; one of a file that names no run where there is one run alone.
     """
     names = {run.id, run.name} | ({""} if len(store.runs(run.cascade)) == 1 else set[str]())
     fair = [
@@ -253,7 +256,7 @@ def verdict_rows(store: Store, run: Run, evidence: Evidence, *, with_readings: b
     rows = [
         _row(store, evidence, stage.name, "verdicts", *_said(store, run, evidence, stage.name, fair))
         for stage in evidence.cascade.stages
-        if stage.each is None and any(label.stage == stage.name for label in fair)
+        if any(label.stage == stage.name for label in fair)
     ]
     if with_readings:
         readings = people_readings.in_force(store.failing.readings(run.cascade, run.id))
@@ -321,26 +324,29 @@ def _row(
     out there.
     """
     is_end = by == "readings"
-    values = ev.good(evidence, ev.outcome_scores(evidence, ev.SYSTEM)) if is_end else ev.accepted(evidence, stage)
+    depth = 0 if is_end else Levels.of(evidence.cascade).depth(stage)
     blind = {
-        record.id: float(value)
-        for record, value in zip(evidence.records, values.tolist(), strict=True)
-        if not np.isnan(value) and (among is None or record.id in among)
+        name: value
+        for name, value in _blind(evidence, stage, is_end=is_end, depth=depth)
+        if not np.isnan(value) and (among is None or name in among)
     }
+    labels = evidence.unit_labels if depth else evidence.labels
     means: dict[str, float] = {}
     for record, own in marks.items():
-        answered = evidence.labels.get((record, stage), {})
+        answered = labels.get((record, stage), {})
         others = [mark for person, mark in own.items() if person not in answered]
         if others:
             means[record] = sum(others) / len(others)
     names = sorted({*blind, *means})
-    units = {record.id: record.unit for record in store.records(evidence.cascade.name, ids=names)}
-    pace = [label.active_ms for own in evidence.labels.values() for label in own.values() if label.stage == stage]
+    record_of = {name: owners(name, depth)[0] for name in names}
+    records = store.records(evidence.cascade.name, ids=sorted(set(record_of.values())))
+    units = {record.id: record.unit for record in records}
+    pace = [label.active_ms for own in labels.values() for label in own.values() if label.stage == stage]
     accepted, corrected, rejected = counts
     return VerdictColumns(
         stage=stage,
         by="readings" if is_end else "verdicts",
-        units=clusters(units.get(name, name) for name in names),
+        units=clusters(units.get(record, record) for record in record_of.values()),
         marks=np.array([means.get(name, np.nan) for name in names]),
         labels=np.array([blind.get(name, np.nan) for name in names]),
         accepted=accepted,
@@ -349,6 +355,20 @@ def _row(
         seconds=_seconds(times),
         seconds_blind=_seconds(pace),
     )
+
+
+def _blind(evidence: Evidence, stage: str, *, is_end: bool, depth: int) -> Iterable[tuple[str, float]]:
+    """What blind answers say of each output: 1 where it is good, 0 where it is not, NaN where nobody knows."""
+    if depth:
+        by = evidence.metrics[stage]
+        bar = ev.score_bar(evidence, stage, by)
+        outputs = evidence.system(stage)
+        for (unit, place), reference in evidence.references.items():
+            if place == stage and unit in outputs and owner(unit, depth) is not None:
+                yield unit, float(acceptable(np.array([score(outputs[unit], reference, by)]), bar)[0])
+        return
+    values = ev.good(evidence, ev.outcome_scores(evidence, ev.SYSTEM)) if is_end else ev.accepted(evidence, stage)
+    yield from zip([record.id for record in evidence.records], values.tolist(), strict=True)
 
 
 def _seconds(times: Iterable[int | None]) -> float | None:

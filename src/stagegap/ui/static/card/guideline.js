@@ -16,7 +16,7 @@ function guidelineText(text) {
     if (/^[-*] /.test(line)) return make("div", { class: "point" }, marked(line.slice(2)))
     return make("div", {}, marked(line || "\u00a0"))
   })
-  return make("div", { class: "guide-text", tabindex: "0", role: "group", "aria-label": "Guideline" }, lines)
+  return make("div", { class: `guide-text${lines.length > 12 ? " long" : ""}`, tabindex: "0", role: "group", "aria-label": "Guideline" }, lines)
 }
 
 class Briefing {
