@@ -172,6 +172,12 @@ def test_very_long_answer_is_cut_and_counted() -> None:
     assert found.system.endswith("… (cut: 5,000,000 characters)")
     assert block("route", outputs={"route": output("route", 2.5)}).system == "2.5"
     assert block("find", outputs={"find": output("find", [])}).system == "none"
+    number = block(
+        "route", outputs={"route": output("route", 5.0)}, references={"route": reference("route", Answer(value=4))}
+    )
+    assert (number.system, number.reference, number.difference) == ("5", "4", None)
+    place = block("find", outputs={"find": output("find", [{"start": 0.5, "end": 2.0, "label": "speech"}])})
+    assert place.system == "speech 0.5 to 2"
 
 
 def test_texts_that_have_little_in_common_are_not_compared_word_by_word() -> None:

@@ -367,8 +367,10 @@ def _nearest(value: Json, accepted: Sequence[Answer]) -> Answer | None:
 def _difference(value: Json, reference: Json, is_items: bool) -> Difference | None:
     if is_items:
         return list_difference(entries(value), entries(reference))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return None  # the marks of a difference would be read as the signs of the numbers
     ours, theirs = _cut(text_of(value)), _cut(text_of(reference))
-    # Two labels, numbers or objects differ in few places, however little they have in common.
+    # Two labels or objects differ in few places, however little they have in common.
     return (
         near_difference(ours, theirs)
         if isinstance(value, str) and " " in ours + theirs

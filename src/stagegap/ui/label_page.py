@@ -300,7 +300,7 @@ def draw(workspace: Workspace) -> None:
         streamlit.container()
     record = state.asked("record")
     if kind := KINDS.get(queue.purpose):
-        elements.note(f"{queue.question} {kind}" if queue.purpose in ("judge", "verdict") else kind)
+        elements.note(f"The question: {queue.question} {kind}" if queue.purpose in ("judge", "verdict") else kind)
     if record and workspace.labels.queue_item(queue, record, who) is None:
         elements.note(f"Record {record} in the link is not in this queue.")
     draw_card(workspace, queue, who, verified, record)
