@@ -15,6 +15,7 @@ from stagegap.model.run import LiveRun, LiveStage, RunStatus
 from stagegap.runner import RunOptions
 from stagegap.ui import background
 from stagegap.ui import choice as run_strip
+from stagegap.tables.table import Rests
 from stagegap.workspace import Workspace
 from stagegap.workspace.past import Past
 
@@ -125,6 +126,7 @@ def test_runs_on_other_records_have_no_headline_until_the_shared_ones_are_taken(
     test = opened(workspace)
     assert test.title[0].value.replace("\\", "") == "v1 and v2 can't be compared as they are"
     assert "v2 saw 40 of the 60 questions of v1." in texts(test)
+    assert Rests.REFERENCES in texts(test), "the runs below have rates"
     assert "What became of each stage?" not in texts(test)
     click(test, "Compare the 40 questions that are the same in both?")
     assert test.query_params["shared"] == "1"

@@ -14,6 +14,7 @@ from stagegap.analysis.changes import OUTCOME, ChangeLists, ChangeRow, Compariso
 from stagegap.errors import StagegapError
 from stagegap.model.wording import counted
 from stagegap.tables import figures
+from stagegap.tables.table import Rests
 from stagegap.ui import background, elements, identity, media, share, state
 from stagegap.ui import choice as empty
 from stagegap.ui import choice as opening
@@ -74,6 +75,7 @@ def draw_ledger(workspace: Workspace, past: Past, cascade: str, baseline: str | 
                     f"A perfect {row.stage} would bring the outcome {figures.points(row.gain.value)} points "
                     f"({figures.span(row.gain)})."
                 )
+        note(Rests.of_outcome(card.outcome_name))
         with streamlit.form("expect", border=False):
             # No list that pops up: it would close again at once while the expander still moves what is below it.
             place = streamlit.segmented_control("Where", [*stages, OUTCOME], default=stages[0], required=True)
@@ -300,6 +302,7 @@ def _headed(past: Past, view: Comparison) -> Comparison:
         streamlit.button(view.refusal.offer, on_click=state.choose, args=("shared", "1"), type="primary")
     else:
         note("Nothing is the same in both: choose other runs.")
+    note(Rests.of_outcome(view.outcome_name))
     return view
 
 
