@@ -13,9 +13,9 @@ from conftest import Copied
 from sixty import replace_in
 from stagegap.model.run import LiveRun, LiveStage, RunStatus
 from stagegap.runner import RunOptions
+from stagegap.tables.table import Rests
 from stagegap.ui import background
 from stagegap.ui import choice as run_strip
-from stagegap.tables.table import Rests
 from stagegap.workspace import Workspace
 from stagegap.workspace.past import Past
 
