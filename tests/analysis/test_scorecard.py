@@ -148,7 +148,7 @@ def test_no_label_is_not_measured():
     view = scorecard(CHAIN.cascade(), planted.run(), rows, outputs, (), seed=1, resamples=50)
     assert view.verdict.kind == "not measured"
     assert view.verdict.basis == "0 records scored, no labels."
-    assert view.verdict.summary == "Not measured: no record has references at every stage."
+    assert view.verdict.summary == "What is right at A, B and C is not known yet: no label and no reference says so."
 
 
 def test_one_cluster_of_records_is_too_few_for_any_interval():

@@ -67,7 +67,7 @@ def test_team_file_that_cannot_be_read_is_a_sentence_and_lets_nobody_in(
     assert len(test.title) == 1
 
 
-@pytest.mark.parametrize(("role", "pages"), [("labellers", 2), ("engineers", 9), ("nobody", 0)])
+@pytest.mark.parametrize(("role", "pages"), [("labellers", 2), ("engineers", 10), ("nobody", 0)])
 def test_role_decides_which_pages_there_are(
     tmp_path: Path, mails: Path, monkeypatch: pytest.MonkeyPatch, role: str, pages: int
 ) -> None:
