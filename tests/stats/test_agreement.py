@@ -192,3 +192,17 @@ def test_answers_that_are_the_same_or_not_need_no_weights(chance: Chance):
     )
     assert plain.value == weighted.value
     assert plain.items.tolist() == weighted.items.tolist()
+
+
+@pytest.mark.parametrize("count", [60, 7])
+def test_alpha_of_many_categories_needs_no_table_of_them(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    ratings = rng.integers(0, 40, (3, 60)).astype(float)
+    ratings[:, ::2] = ratings[0, ::2]
+    ratings[2, ::3] = NAN
+    codes = np.arange(60) % count
+    dense = alpha_bootstrap(ratings, codes, scale="nominal", rng=np.random.default_rng(0), resamples=200)
+    monkeypatch.setattr(agreement, "MOST_DENSE", 10)
+    sparse = alpha_bootstrap(ratings, codes, scale="nominal", rng=np.random.default_rng(0), resamples=200)
+    assert (sparse.value, sparse.n, sparse.method) == (pytest.approx(dense.value, abs=1e-12), dense.n, dense.method)
+    assert (sparse.low, sparse.high) == pytest.approx((dense.low, dense.high), abs=1e-9)

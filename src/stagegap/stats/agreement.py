@@ -14,6 +14,7 @@ of a coefficient is that of the mean of its items' shares in it (the linearised 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +35,8 @@ UNDEFINED_AT_MOST = 0.05
 """Share of resamples in which a coefficient may be undefined before its interval would be a lie."""
 MOST_WEIGHTS = 100_000
 """Weights of resampled items that are held at once: what fits into a processor's cache is drawn eight times as fast."""
+MOST_DENSE = 100
+"""Categories up to which their counts stand in a table of items by categories; of more it is mostly zeros."""
 SMALLEST = 1e-12
 """Expected disagreement of a pair below which all ratings are taken to be the same."""
 
@@ -192,10 +195,10 @@ def _conger(given: Floats, answers: Floats, closely: Floats) -> tuple[float, Flo
 
 def counts_of(ratings: Floats) -> Floats:
     """Items x categories: how many raters put the item there; categories in ascending order."""
-    categories = np.unique(ratings[~np.isnan(ratings)])
-    if not len(categories):
-        return np.zeros((ratings.shape[1], 0))
-    return np.stack([(ratings == category).sum(axis=0) for category in categories], axis=1).astype(np.float64)
+    items = np.nonzero(~np.isnan(ratings))[1]
+    categories, places = np.unique(ratings[~np.isnan(ratings)], return_inverse=True)
+    shape = ratings.shape[1], len(categories)
+    return np.bincount(items * shape[1] + places, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
 
 
 def krippendorff_alpha(ratings: Floats, *, scale: Scale = "nominal") -> float:
@@ -228,9 +231,8 @@ def alpha_bootstrap(
     n, units = int(several.sum()), np.unique(codes[several], return_inverse=True)[1]
     count = int(units.max(initial=-1)) + 1
     rated = ratings[:, several]
-    items = _sums_of_items(rated, scale)
-    own = np.stack([np.bincount(units, weights=column, minlength=count) for column in items])
-    value = float(_alphas(own.sum(axis=1)[:, None], rated, scale)[0])
+    alphas, influence = _by_weights(rated, units, scale)
+    value = float(alphas(np.ones((1, count)))[0])
     if math.isnan(value):
         return unmeasured("not measured: the coefficient is not defined for these ratings", n=n)
     if count < 2:
@@ -241,9 +243,67 @@ def alpha_bootstrap(
         picked = rng.integers(0, count, (min(chunk, resamples - start), count))
         rows = np.arange(len(picked))[:, None] * count
         weights = np.bincount((picked + rows).ravel(), minlength=picked.size).reshape(picked.shape)
-        drawn.append(_alphas(own @ weights.T.astype(np.float64), rated, scale))
-    within = spread(_influence(items, rated, scale), units) if count < n else None
+        drawn.append(alphas(weights.astype(np.float64)))
+    within = spread(influence(), units) if count < n else None
     return _from_draws(value, np.concatenate(drawn), n=n, within=within, level=level)
+
+
+def _by_weights(
+    rated: Floats, units: NDArray[np.int64], scale: Scale
+) -> tuple[Callable[[Floats], Floats], Callable[[], Floats]]:
+    """Alpha as a function of weights (draws x units), and by how much each item moves it, to first order."""
+    if scale == "nominal" and len(np.unique(rated[~np.isnan(rated)])) > MOST_DENSE:
+        cells = _Cells.of(rated, units)
+        return cells.alphas, cells.influence
+    items = _sums_of_items(rated, scale)
+    own = np.stack([np.bincount(units, weights=column) for column in items])
+    return lambda weights: _alphas(own @ weights.T, rated, scale), lambda: _influence(items, rated, scale)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cells:
+    """What nominal alpha is a function of, without the table of items by categories."""
+
+    units: NDArray[np.int64]
+    """Unit of each item."""
+    observed: Floats
+    """Disagreement of each item."""
+    ratings: Floats
+    """Ratings of each item."""
+    item: NDArray[np.int64]
+    category: NDArray[np.int64]
+    count: Floats
+    """How many raters put that item into that category, where anybody did."""
+
+    @classmethod
+    def of(cls, rated: Floats, units: NDArray[np.int64]) -> _Cells:
+        known = ~np.isnan(rated)
+        categories, places = np.unique(rated[known], return_inverse=True)
+        keys, count = np.unique(np.nonzero(known)[1] * len(categories) + places, return_counts=True)
+        item, category = np.divmod(keys, len(categories))
+        m = known.sum(axis=0).astype(np.float64)
+        alike = np.bincount(item, weights=count.astype(np.float64) ** 2)
+        return cls(
+            units=units, observed=(m**2 - alike) / (m - 1), ratings=m, item=item, category=category,
+            count=count.astype(np.float64),
+        )  # fmt: skip
+
+    def alphas(self, weights: Floats) -> Floats:
+        by_item = weights[:, self.units]
+        total = by_item @ self.ratings
+        squares = [float((self._totals(row) ** 2).sum()) for row in by_item]
+        return _alpha(by_item @ self.observed, total**2 - np.array(squares), total)
+
+    def influence(self) -> Floats:
+        totals = self._totals(np.ones(len(self.units)))
+        observed, total = float(self.observed.sum()), float(totals.sum())
+        expected = total**2 - float((totals**2).sum())
+        slopes = (2 * (total - 1) * (total - totals) / expected - 1) * observed / expected
+        moved = np.bincount(self.item, weights=self.count * slopes[self.category])
+        return len(self.units) * (moved - self.observed * (total - 1) / expected)
+
+    def _totals(self, by_item: Floats) -> Floats:
+        return np.bincount(self.category, weights=self.count * by_item[self.item])
 
 
 def _influence(items: Floats, rated: Floats, scale: Scale) -> Floats:
@@ -284,6 +344,10 @@ def _alphas(sums: Floats, rated: Floats, scale: Scale) -> Floats:
     else:
         observed, total = sums[0], sums[1]
         expected = 2 * (sums[1] * sums[3] - sums[2] ** 2)
+    return _alpha(observed, expected, total)
+
+
+def _alpha(observed: Floats, expected: Floats, total: Floats) -> Floats:
     defined = expected > SMALLEST * np.maximum(total, 1.0) ** 2
     return np.where(defined, 1 - (total - 1) * observed / np.where(defined, expected, 1.0), np.nan)
 
