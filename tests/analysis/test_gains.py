@@ -5,13 +5,13 @@ import pytest
 
 import planted
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.gains import Gains, ceiling_of, gains
+from stagegap.analysis.gains import Gains, alone_gains, ceiling_of, gains
 from stagegap.attribution.shapley import SampledOrders
 from stagegap.attribution.swaps import lattice_cells, prefix_cells, run_cells, stages_between
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import SYSTEM
 from stagegap.stats.resample import resample
-from views_of_runs import evidence
+from views_of_runs import evidence, material
 
 WIDE = "A AB AC AD AE AF AG BCDEFGH"
 """Six branches beside each other: 66 swap sets, 720 orders."""
@@ -131,3 +131,12 @@ def test_twelve_stages_are_sampled_in_a_fraction_of_their_swap_sets():
     assert max(range(12), key=lambda i: found[i].value) == 3
     assert won.note.startswith("Gains rest on 40 of 3,628,800 orders; to part D and ")
     assert str(SYSTEM) not in map(str, cells)
+
+
+def test_a_swap_that_is_known_on_some_records_alone_has_no_gain():
+    cascade, rows, outputs, labels = material(planted.Planted(shape=planted.SKIP, skill=dict.fromkeys("ABC", 0.8)), 60)
+    some = {row.id: outputs[str(SYSTEM), "C"][row.id] for row in rows[:20]}
+    found = evidence((cascade, rows, {**outputs, ("reference:B", "C"): some}, labels))
+    alone = alone_gains(found, gains(found), resamples=50)
+    assert {name: estimate.is_measured for name, estimate in alone.items()} == {"A": True, "B": False, "C": True}
+    assert alone["B"].method == "not measured: no swap of B alone was run"

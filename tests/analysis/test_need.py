@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.need import NeedView, need_sheet, need_view
+from stagegap.analysis.need import NeedView, need_sheet, need_view, spaced
 from stagegap.analysis.views import from_json, to_json
 from views_of_runs import CHAIN, Material, evidence, material, timed
 
@@ -123,3 +124,33 @@ def test_records_of_nearly_one_cluster_promise_no_budget():
     assert found.sentence.endswith(
         "How many records would part them can't be said: these are nearly all of one cluster; label records of others."
     )
+
+
+def test_how_many_labels_each_stage_wants_hangs_on_no_order():
+    cascade, rows, outputs, labels = material(CLOSE, 120, seed=5)
+    turn = np.random.default_rng(3).random((120, 2)).tolist()
+    bare = {(row.id, "AB"[i]) for row, own in zip(rows, turn, strict=True) for i in (0, 1) if own[i] < 0.85}
+    kept = tuple(label for label in labels if (label.record, label.stage) not in bare)
+    orders = [rows, rows[::-1], rows[40:] + rows[:40]]
+    plans = [view((cascade, own, outputs, kept)) for own in orders]
+    assert len({tuple(row.wanted for row in plan.stages) for plan in plans}) == 1
+    assert 0 < plans[0].stages[0].wanted < plans[0].proposed < plans[0].unlabelled
+    assert len({plan.most_minutes for plan in plans}) == 1
+    for plan in plans:  # the records that are named are the ones that were counted
+        first = plan.next[: plan.proposed]
+        assert [sum(name in one.stages for one in first) for name in "AB"] == [row.wanted for row in plan.stages]
+        assert len({one.record for one in plan.next}) == len(plan.next)
+
+
+def test_every_beginning_of_the_records_to_label_is_a_fair_sample():
+    """Each of ten records that lack something comes first among four as often as the others."""
+    lacking = np.array([[1, 1]] * 6 + [[1, 0]] * 3 + [[0, 1]] + [[0, 0]] * 4, dtype=bool)
+    times = np.zeros(14)
+    for seed in range(2_000):
+        times[spaced(lacking, ["b", "a"], 4, rng=np.random.default_rng(seed))] += 1
+    assert times[:10] / 2_000 == pytest.approx(np.full(10, 0.4), abs=0.05)
+    assert not times[10:].any()
+    assert not len(spaced(lacking[10:], ["b", "a"], 4, rng=np.random.default_rng(0)))
+    many = np.eye(40, dtype=bool) | (np.arange(40) % 3 == 0)
+    order = spaced(many, [f"s{i}" for i in range(40)], 50, rng=np.random.default_rng(0))
+    assert sorted(order.tolist()) == list(range(40))

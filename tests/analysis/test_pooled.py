@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 import planted
@@ -121,3 +124,24 @@ def test_an_answer_that_no_reference_can_be_compared_with_is_in_no_figure():
     label = Label(id="1", record="r00000", stage="draft", annotator="x", answer=Answer(value="Hello."))
     [found] = pooled_scores(gather(cascade, record, outputs, [label], custom={}), seed=1, resamples=50)
     assert (found.wanted, found.f1.method) == (0, "not measured: nothing counts in the denominator")
+
+
+def test_limits_hang_on_no_order_of_records_or_stages():
+    """Thirds summed in another order differ in their last digit, and must not be other clusters for that."""
+    found = evidence(copies=20)
+    rows = tuple(replace(row, cluster=f"c{i // 7}") for i, row in enumerate(found.records))
+    first = found.cascade.stages[1]
+    again = replace(
+        CASCADE, stages=(CASCADE.stages[0], replace(first, metrics=("set_f1", "mrr"), when=None, when_reads=()))
+    )
+    turned = replace(again, stages=again.stages[::-1])
+    turn = np.random.default_rng(0).permutation(len(rows)).tolist()
+    views = [
+        pooled(replace(found, cascade=of, records=own))
+        for of, own in ((again, rows), (turned, rows), (again, tuple(rows[i] for i in turn)))
+    ]
+    for name, score in views[0].items():
+        for other in views[1:]:
+            for figure in ("precision", "recall", "f1"):
+                mine, theirs = getattr(score, figure), getattr(other[name], figure)
+                assert (theirs.low, theirs.high) == pytest.approx((mine.low, mine.high), abs=1e-9)

@@ -4,6 +4,7 @@ import json
 import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,14 +185,14 @@ def test_recorded_outputs_are_those_of_the_stage_and_null_is_a_skip(tmp_path: Pa
         {"record": "m1", "stage": "draft", "value": "Hi", "how": "ok"},
     )
     fields = RecordedFields(status="how")
-    found = read_recorded(path, fields, stage="route", kind=Kind.LABEL)
+    found = read_recorded(path, fields, stage="route", output=OutputType(kind=Kind.LABEL))
     assert found == {"m1": Reply(value="orders"), "m2": Reply(status=Status.SKIPPED)}
 
 
 def test_doubled_and_incomplete_recorded_rows_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, {"record": "m1", "value": 1}, {"record": "m1", "value": 2}, {"record": "m2", "valu": 1})
     with pytest.raises(InputError) as caught:
-        read_recorded(path, RecordedFields(), stage="route", kind=Kind.NUMBER)
+        read_recorded(path, RecordedFields(), stage="route", output=OutputType(kind=Kind.NUMBER))
     assert [problem.line for problem in caught.value.problems] == [2, 3]
 
 
@@ -203,7 +204,7 @@ def test_recorded_replies_beyond_what_memory_holds_are_those_of_the_file(
     path = written(tmp_path, *rows)
     fields = RecordedFields(latency_ms="latency_ms", raw="raw")
     monkeypatch.setattr("stagegap.exchange.recorded.IN_MEMORY", 10)
-    replies = read_recorded(path, fields, stage="draft", kind=Kind.OBJECT)
+    replies = read_recorded(path, fields, stage="draft", output=OutputType(kind=Kind.OBJECT))
     assert list(replies) == [f"m{n}" for n in range(len(values))]
     assert [replies[f"m{n}"] for n in reversed(range(len(values)))] == [
         Reply(value=value, latency_ms=1.5, raw="r") for value in reversed(values)
@@ -220,9 +221,64 @@ def test_recorded_replies_take_no_memory_for_what_they_say(tmp_path: Path) -> No
             stream.write(json.dumps({"record": f"m{n}", "value": f"{n} " + "long " * 2_000}) + "\n")
     tracemalloc.start()
     try:
-        replies = read_recorded(path, RecordedFields(), stage="draft", kind=Kind.TEXT)
+        replies = read_recorded(path, RecordedFields(), stage="draft", output=OutputType(kind=Kind.TEXT))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert len(replies) == 2_000
     assert path.stat().st_size > 20_000_000 > 2 * peak
+
+
+LABEL = OutputType(kind=Kind.LABEL, values=("1", "2"))
+
+
+@pytest.mark.parametrize(
+    ("ending", "output", "values", "read"),
+    [
+        ("jsonl", LABEL, [1, "1", 1.0, " 1 "], ["1", "1", "1", "1"]),
+        ("jsonl", OutputType(kind=Kind.LABEL, values=("True", "False")), [True, "False"], ["True", "False"]),
+        ("jsonl", OutputType(kind=Kind.LABELS, values=("1", "2")), [[1, "2"], "[2]"], [["1", "2"], ["2"]]),
+        ("jsonl", OutputType(kind=Kind.RANKING, of="shop", k=3), [[7, 7.0, "d"]], [["7", "7", "d"]]),
+        ("jsonl", OutputType(kind=Kind.NUMBER), ["4", 4, "+.5", "4k"], [4, 4, 0.5, "4k"]),
+        ("jsonl", OutputType(kind=Kind.TEXT), [42, "", "[1]"], ["42", "", "[1]"]),
+        ("jsonl", OutputType(kind=Kind.OBJECT), ['{"a": 1}', {"a": "1"}], [{"a": 1}, {"a": "1"}]),
+        ("csv", OutputType(kind=Kind.BOOLEAN), ["yes", "No", "T", "1.0", "so"], [True, False, True, True, "so"]),
+        ("csv", OutputType(kind=Kind.NUMBER), ["+11", "5.", ".5", "-1e3", "1,000"], [11, 5.0, 0.5, -1000.0, "1,000"]),
+        ("csv", LABEL, [" 1", "2 "], ["1", "2"]),
+    ],
+)
+def test_what_others_wrote_down_is_read_by_the_declared_type(
+    tmp_path: Path, ending: str, output: OutputType, values: list[Any], read: list[Any]
+):
+    path = tmp_path / f"outputs.{ending}"
+    rows = [{"record": str(i), "value": value} for i, value in enumerate(values)]
+    if ending == "csv":
+        path.write_text("record;value\n" + "".join(f"{row['record']};{row['value']}\n" for row in rows))
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    replies = read_recorded(path, RecordedFields(), stage="s", output=output)
+    assert [replies[str(i)].value for i in range(len(read))] == read
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("RateLimitError", Status.INFRASTRUCTURE),
+        ("Rate limit exceeded", Status.INFRASTRUCTURE),
+        ("TimeoutError", Status.INFRASTRUCTURE),
+        ("cancelled", Status.INFRASTRUCTURE),
+        ("max_tokens", Status.UNPARSABLE),
+        ("end_turn", Status.OK),
+    ],
+)
+def test_words_for_how_a_call_ended(tmp_path: Path, word: str, status: Status):
+    path = tmp_path / "outputs.jsonl"
+    path.write_text(json.dumps({"record": "1", "value": "x", "state": word}))
+    output = OutputType(kind=Kind.TEXT)
+    assert read_recorded(path, RecordedFields(status="state"), stage="s", output=output)["1"].status is status
+    path.write_text(json.dumps({"record": "1", "state": word}))
+    if status is Status.OK:
+        with pytest.raises(InputError, match="The field 'value' is missing"):
+            read_recorded(path, RecordedFields(status="state"), stage="s", output=output)
+    else:
+        assert read_recorded(path, RecordedFields(status="state"), stage="s", output=output)["1"].value is None

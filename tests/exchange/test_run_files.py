@@ -18,7 +18,7 @@ from stagegap.exchange.recorded import RecordedFields, read_recorded
 from stagegap.exchange.run_files import OUTPUT_COLUMNS, PROGRAMS, Material, write_for, write_outputs
 from stagegap.exchange.spans.files import import_traces
 from stagegap.model.answer import Answer, Label, Output, Status
-from stagegap.model.cascade import Kind
+from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.record import Record
 
 RECORDS = tuple(Record(id=name, fields={"body": f"mail {name}"}) for name in KNOWN.records)
@@ -59,7 +59,7 @@ def test_outputs_that_were_written_are_recorded_outputs(name: str, output: Outpu
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
         assert write_outputs(path, [output], {("draft", "m1"): 0.5}) == 1
-        reply = read_recorded(path, FIELDS, stage="draft", kind=Kind.TEXT)["m1"]
+        reply = read_recorded(path, FIELDS, stage="draft", output=OutputType(kind=Kind.TEXT))["m1"]
     assert (reply.value, reply.latency_ms, reply.tokens_in, reply.tokens_out, reply.cost) == (
         output.value, output.latency_ms, output.tokens_in, output.tokens_out, output.cost,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from stagegap.stats.correlation import correlations
 from stagegap.stats.intervals import hajek, mean_of, mean_of_clusters
 from stagegap.stats.paired import shift_interval
 from stagegap.stats.ranks import rank_sets
+from stagegap.stats.resample import own_draws, resample
 from stagegap.stats.spread import Clusters, clusters
 
 Floats = np.ndarray
@@ -74,3 +75,11 @@ def test_figures_that_differ_by_the_same_at_every_record_are_ranked_from_enough_
 
     assert [decided(n, 0.1) for n in (3, 60)] == [False, True]
     assert not decided(60, 1e-16)
+
+
+def test_columns_of_nothing_are_resampled_as_nothing():
+    """Rounded to as many places as nothing has, zeros were no numbers."""
+    nothing, codes = np.zeros(40), np.repeat(np.arange(8), 5)
+    assert own_draws(nothing, codes, resamples=20).tolist() == [0.0] * 20
+    drawn = resample({"a": nothing, "b": nothing}, clusters(codes.tolist()), rng=np.random.default_rng(0), resamples=20)
+    assert drawn.means["a"].tolist() == [0.0] * 20

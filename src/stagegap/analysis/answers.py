@@ -258,8 +258,8 @@ def pooled_scores(
     wanted = [(stage.name, name) for stage in evidence.cascade.stages for name in stage.metrics]
     sums = {pair: _sums(evidence, *pair, functions) for pair in wanted}
     columns: dict[str, Floats] = {}
-    for pair, table in sums.items():
-        is_wanted, is_answered, scores = table.T
+    for pair in sorted(sums):  # resamples hang on the order of columns, which may not be that of the file
+        is_wanted, is_answered, scores = sums[pair].T
         columns |= {
             _column("precision", pair): np.where(is_answered == 1, scores, math.nan),
             _column("recall", pair): np.where(is_wanted == 1, scores, math.nan),

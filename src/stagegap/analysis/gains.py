@@ -234,15 +234,18 @@ def staircase(evidence: ev.Evidence, gains: Gains, stairs: Ceiling, *, resamples
 def alone_gains(evidence: ev.Evidence, gains: Gains, *, resamples: int) -> dict[str, Estimate]:
     """What references at each stage and nowhere else add to the outcome, on the records of the gains.
 
-    Unmeasured where the run did not make that swap: what comes after the stage has no outputs on it. Resamples of their
-    own, so that no other figure moves by a digit.
+    Unmeasured where the run did not make that swap: what comes after the stage has no outputs on it, or, of items that
+    a swap lists anew, only where the swap changes nothing. Resamples of their own, so that no other figure moves by a
+    digit.
     """
     cascade, system = evidence.cascade, gains.columns[SYSTEM_OUTCOME]
     columns = {SYSTEM_OUTCOME: system}
     cells = {name: swap_cell(cascade, {name}) for name in cascade.names}
     for name, cell in cells.items():
         if cell == SYSTEM or evidence.has_outcome(cell):
-            columns[name] = np.where(np.isnan(system), np.nan, ev.outcome_scores(evidence, cell))
+            alone = np.where(np.isnan(system), np.nan, ev.outcome_scores(evidence, cell))
+            if np.array_equal(np.isnan(alone), np.isnan(system)):
+                columns[name] = alone
     drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     return {
         name: drawn.difference(name, SYSTEM_OUTCOME)

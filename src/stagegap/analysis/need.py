@@ -111,11 +111,11 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
         _standing(evidence, won, rng=rng, resamples=resamples) if won.is_measured else _unknown(cascade, won.reason)
     )
     lacking = _lacking(evidence)
-    unlabelled = np.flatnonzero(lacking.any(axis=1))
-    order = unlabelled[rng.permutation(len(unlabelled))]
+    unlabelled = int(lacking.any(axis=1).sum())
     pace = {name: _pace(evidence, name) for name in cascade.names}
     more = _more(standing)
     proposed = _proposed(standing, more)
+    order = spaced(lacking, cascade.names, max(MOST_NEXT, proposed, more), rng=rng)
     missing, wanted = lacking.sum(axis=0).tolist(), lacking[order[:proposed]].sum(axis=0).tolist()
     return NeedView(
         cascade=cascade.name,
@@ -145,12 +145,12 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
             )
             for i, name in enumerate(cascade.names)
         ),
-        unlabelled=len(order),
+        unlabelled=unlabelled,
         next=_next(evidence, lacking, order[: max(MOST_NEXT, proposed)].tolist()),
-        minutes=minutes(wanted, list(pace.values()), fresh=proposed - len(order)),
-        sentence=_sentence(evidence, standing, more, unlabelled=len(order)),
+        minutes=minutes(wanted, list(pace.values()), fresh=proposed - unlabelled),
+        sentence=_sentence(evidence, standing, more, unlabelled=unlabelled),
         proposed=proposed,
-        most_minutes=minutes(lacking[order[:more]].sum(axis=0).tolist(), list(pace.values()), fresh=more - len(order)),
+        most_minutes=minutes(lacking[order[:more]].sum(axis=0).tolist(), list(pace.values()), fresh=more - unlabelled),
     )
 
 
@@ -232,6 +232,35 @@ def _lacking(evidence: ev.Evidence) -> NDArray[np.bool_]:
     lacking = np.ones((whole.count, len(names)), dtype=np.bool_, order="F")  # read column by column
     lacking[list(whole.places)] = looked_into
     return lacking
+
+
+def spaced(
+    lacking: NDArray[np.bool_], names: Sequence[str], size: int, *, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """The first `size` records that lack a label, in an order of which every beginning is a fair sample.
+
+    Records that lack the same stages are spread evenly over the order, from a random start, each in its turn at
+    random: so how many labels each stage wants hangs on no listing of records or stages, only which records do.
+    """
+    rows = np.flatnonzero(lacking.any(axis=1))
+    if not len(rows):
+        return rows
+    kinds = np.zeros(len(rows), dtype=np.int64)
+    for i in sorted(range(len(names)), key=names.__getitem__):
+        if kinds.max() >= 2**16:  # small enough to be counted by place
+            kinds = np.unique(kinds, return_inverse=True)[1]
+        kinds = 2 * kinds + lacking[rows, i]
+    rows = rows[np.argsort(kinds, kind="stable")]
+    counts = [count for count in np.bincount(kinds).tolist() if count]
+    starts = rng.random(len(counts)).tolist()
+    share = min(1.0, (size + len(counts)) / max(1, len(rows)))
+    chosen: list[NDArray[np.int64]] = []
+    turns: list[NDArray[np.float64]] = []
+    for own, count, start in zip(np.split(rows, np.cumsum(counts)[:-1]), counts, starts, strict=True):
+        drawn = rng.permutation(count)[: math.ceil(share * count) + 1]
+        chosen.append(own[drawn])
+        turns.append((np.arange(len(drawn)) + start) / count)
+    return np.concatenate(chosen)[np.argsort(np.concatenate(turns), kind="stable")][:size]
 
 
 def _next(evidence: ev.Evidence, lacking: NDArray[np.bool_], rows: list[int]) -> tuple[NextLabel, ...]:

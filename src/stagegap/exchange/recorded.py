@@ -19,21 +19,29 @@ from stagegap.exchange.records import identity
 from stagegap.exchange.rows import TEXT_TABLES, Problems, Row, read_rows, rows_of, table_ending
 from stagegap.exchange.typed import seconds, unguarded
 from stagegap.model.answer import FirstFault, Mark, Rating, Status
-from stagegap.model.cascade import Kind
+from stagegap.model.cascade import OutputType
 from stagegap.model.record import Json
 from stagegap.oddities.tables import PrintedScore
 from stagegap.stages.protocol import Reply
 from stagegap.stages.recorded import as_row, reply_of
 
 STATUS_WORDS: dict[Status, tuple[str, ...]] = {
-    Status.OK: ("ok", "success", "succeeded", "successful", "complete", "completed", "done", "finished", "stop", "200"),
+    Status.OK: (
+        "ok", "success", "succeeded", "successful", "complete", "completed", "done", "finished", "stop", "end_turn",
+        "200",
+    ),
     Status.REPAIRED: ("repaired", "fixed"),
-    Status.UNPARSABLE: ("unparsable", "unparseable", "invalid", "malformed", "parse_error", "invalid_json", "length"),
+    Status.UNPARSABLE: (
+        "unparsable", "unparseable", "invalid", "malformed", "parse_error", "invalid_json", "length",
+        "max_tokens", "truncated",
+    ),
     Status.REFUSED: ("refused", "refusal", "declined", "content_filter", "filtered", "safety"),
     Status.ERROR: ("error", "errored", "failed", "failure", "exception", "crashed", "400", "500"),
     Status.INFRASTRUCTURE: (
-        "infrastructure", "timeout", "timed_out", "rate_limit", "rate_limited", "ratelimited", "unavailable",
-        "overloaded", "connection_error", "network_error", "408", "429", "502", "503", "504",
+        "infrastructure", "timeout", "timed_out", "timeout_error", "rate_limit", "rate_limited", "ratelimited",
+        "rate_limit_error", "rate_limit_exceeded", "too_many_requests", "unavailable", "service_unavailable",
+        "overloaded", "connection_error", "network_error", "cancelled", "canceled", "aborted", "pending", "running",
+        "queued", "in_progress", "408", "429", "502", "503", "504",
     ),
     Status.SKIPPED: ("skipped", "skip", "not_run", "not_applicable", "n/a"),
     Status.BLOCKED: ("blocked", "upstream_failed", "upstream_error"),
@@ -95,11 +103,11 @@ class RecordedReplies(Mapping[str, Reply]):
         return len(self._places)
 
 
-def read_recorded(path: Path, fields: RecordedFields, *, stage: str, kind: Kind) -> RecordedReplies:
+def read_recorded(path: Path, fields: RecordedFields, *, stage: str, output: OutputType) -> RecordedReplies:
     """What was recorded for each record; where the file has a field `stage`, only the rows of this stage.
 
-    A row whose status says so, or whose value is null, is a skip. Cells of tables (CSV, TSV, Excel, Parquet)
-    are read by the declared kind. Whether a value fits its type is left to the stage.
+    A row whose status says so, or whose value is null, is a skip. Values are read by the declared type: cells of
+    tables (CSV, TSV, Excel, Parquet), and in JSON what is of another type. Whether a value fits is left to the stage.
     Raises: InputError for missing fields, doubled records, unknown words for a status and odd numbers.
     """
     problems = Problems(path)
@@ -113,7 +121,7 @@ def read_recorded(path: Path, fields: RecordedFields, *, stage: str, kind: Kind)
             if record in replies:
                 problems.add(row.line, f"The record {record!r} has an output at stage {stage!r} already.")
             try:
-                replies.add(record, _reply(row.values, fields, kind=kind, table=table_ending(path)))
+                replies.add(record, _reply(row.values, fields, output=output, table=table_ending(path)))
             except ValueError as error:
                 problems.add(row.line, str(error))
     problems.raise_if_any()
@@ -122,19 +130,18 @@ def read_recorded(path: Path, fields: RecordedFields, *, stage: str, kind: Kind)
 
 def _needed(row: Row, fields: RecordedFields) -> tuple[str, ...]:
     """The value is not asked of a call that failed."""
-    failed = fields.status is not None and row.values.get(fields.status) not in (None, "", "ok")
+    status = _BY_WORD.get(_plain(row.values.get(fields.status) or "ok")) if fields.status else Status.OK
+    failed = status is None or not status.has_value
     named = [name for name in (fields.status,) if name]
     return (fields.record, *named) if failed else (fields.record, fields.value, *named)
 
 
-def _reply(values: typed.Values, fields: RecordedFields, *, kind: Kind, table: str) -> Reply:
+def _reply(values: typed.Values, fields: RecordedFields, *, output: OutputType, table: str) -> Reply:
     """What a row of a table, or of JSON where `table` is empty, says. Raises: ValueError with one sentence."""
     if table in TEXT_TABLES:
         values = {name: unguarded(value) if isinstance(value, str) else value for name, value in values.items()}
     status = _status(values.get(fields.status)) if fields.status else Status.OK
-    value: Json = values.get(fields.value)
-    if table:
-        value = typed.value_of_cell(value, kind)
+    value = typed.value_recorded(values.get(fields.value), output, is_cell=bool(table))
     reply = Reply(
         status=status,
         value=value if status.has_value else None,
@@ -149,11 +156,17 @@ def _reply(values: typed.Values, fields: RecordedFields, *, kind: Kind, table: s
     return replace(reply, status=Status.SKIPPED) if status.has_value and value is None else reply
 
 
+def _plain(word: Json) -> str:
+    """A word for a status without what makes no difference: `RateLimitError` is `rate_limit_error`."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(word).strip())
+    return re.sub(r"[\s-]+", "_", words).lower()
+
+
 def _status(word: Json) -> Status:
     """How a call ended, in the words of whoever recorded it. Raises: ValueError with the words that are known."""
     if word is None or word == "":
         return Status.OK
-    plain = str(word).strip().lower().replace(" ", "_").replace("-", "_")
+    plain = _plain(word)
     status = _BY_WORD.get(plain)
     if status is None:
         known = ", ".join(words[0] for words in STATUS_WORDS.values())

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from stagegap.exchange.records import identity
 from stagegap.model.canonical import parse_json
-from stagegap.model.cascade import WRITTEN, Kind
+from stagegap.model.cascade import WRITTEN, Kind, OutputType
 from stagegap.model.record import Json, number_problem
 from stagegap.model.wording import EARLIEST, LATEST
 
@@ -181,12 +181,14 @@ def count(values: Values, name: str) -> int | None:
 def value_of_cell(cell: Json, kind: Kind) -> Json:
     """The value of a cell of a table by the declared kind.
 
-    A number is a text where a label or text is declared; a text is JSON everywhere else, or a list or object as Python
-    writes it (so pandas writes lists into CSV); 0 and 1 are booleans. Nothing is no value, and what is none of these
-    stays as it is.
+    A number is a text where a label or text is declared, also in lists of labels and ids; a text is JSON everywhere
+    else, or a list or object as Python writes it (so pandas writes lists into CSV); 0 and 1, yes and no are booleans.
+    Nothing is no value, and what is none of these stays as it is.
 
     >>> value_of_cell("['a', None]", Kind.LIST), value_of_cell("True", Kind.BOOLEAN), value_of_cell(3.0, Kind.LABEL)
     (['a', None], True, '3')
+    >>> value_of_cell("+.5", Kind.NUMBER), value_of_cell("No", Kind.BOOLEAN), value_of_cell("[3, 7]", Kind.RANKING)
+    (0.5, False, ['3', '7'])
     """
     if kind in (Kind.LABEL, *WRITTEN):
         if isinstance(cell, int | float) and not isinstance(cell, bool):
@@ -196,12 +198,42 @@ def value_of_cell(cell: Json, kind: Kind) -> Json:
         cell = _value_of_text(cell.strip(), kind)
     if kind is Kind.BOOLEAN and not isinstance(cell, bool) and cell in (0, 1):
         return cell == 1
+    if kind in (Kind.LABELS, Kind.RANKING) and isinstance(cell, list):
+        return [
+            identity(part) if isinstance(part, int | float) and not isinstance(part, bool) else part for part in cell
+        ]
     return cell
+
+
+def value_recorded(value: Json, output: OutputType, *, is_cell: bool) -> Json:
+    """What somebody else has written down, by the declared type; also in JSON, where it is of another type than that.
+
+    A boolean is the label that is written so, and blanks around a label are none of it.
+    """
+    if output.kind is Kind.LABEL and isinstance(value, bool | str) and value not in output.values:
+        wanted = str(value).lower() if isinstance(value, bool) else value.strip()
+        same = (name for name in output.values if (name.lower() if isinstance(value, bool) else name) == wanted)
+        return next(same, None if is_cell and value == "" else value)
+    if not is_cell and (value == "" or (output.kind in WRITTEN and isinstance(value, str))):
+        return value
+    return value_of_cell(value, output.kind)
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_TRUTH = {"yes": True, "y": True, "t": True, "no": False, "n": False, "f": False}
 
 
 def _value_of_text(text: str, kind: Kind) -> Json:
     if not text:
         return None
+    if kind is Kind.BOOLEAN and text.lower() in _TRUTH:
+        return _TRUTH[text.lower()]
+    if kind is Kind.NUMBER and _NUMBER.fullmatch(text):
+        text = text.lstrip("+")
+        try:
+            return parse_json(text)
+        except ValueError:  # .5, 5., 007
+            return float(text)
     try:
         return parse_json(text.lower() if kind is Kind.BOOLEAN else text)
     except ValueError:

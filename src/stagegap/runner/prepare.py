@@ -371,4 +371,4 @@ def _recorded(stage: Stage) -> Mapping[str, Reply] | None:
     keys = (field.name for field in fields(RecordedFields))
     named = {key: str(value) for key in keys if (value := stage.parameters.get(key))}
     path = Path(str(stage.parameters["path"]))
-    return read_recorded(path, RecordedFields(**named), stage=stage.name, kind=stage.output.kind)
+    return read_recorded(path, RecordedFields(**named), stage=stage.name, output=stage.output)

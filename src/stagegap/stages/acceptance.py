@@ -139,13 +139,21 @@ def as_written(value: object, *, most: int = 80) -> str:
 
 
 def check_recorded(output: OutputType, known_ids: Collection[str]) -> Check:
-    """The check of outputs that another system has written down: a ranking may name an id twice.
+    """The check of outputs that another system has written down: rankings and sets of labels may name one twice.
 
-    What was answered is a fact; scores read a repeat as a place that wins nothing more.
+    What was answered is a fact; scores read a repeat in a ranking as a place that wins nothing more; sets have none.
     """
     if output.kind is Kind.RANKING:
         return _ranking_check(output, known_ids, may_repeat=True)
-    return check_for(output, known_ids)
+    check = check_for(output, known_ids)
+    return (lambda value: check(_each_once(value))) if output.kind is Kind.LABELS else check
+
+
+def _each_once(value: object) -> object:
+    if not isinstance(value, list):
+        return value
+    members = cast("list[object]", value)
+    return list(dict.fromkeys(members)) if all(isinstance(label, str) for label in members) else members
 
 
 def accept_answer(output: OutputType, value: object, known_ids: Collection[str]) -> Accepted | Rejected:

@@ -332,8 +332,7 @@ def own_draws(values: Floats, codes: NDArray[np.int64] | None, *, resamples: int
         occurs = counts > 0
         sums, counts = np.bincount(codes, weights=values)[occurs].astype(np.float64), counts[occurs]
     # Sums of the same numbers in another order differ in their last digits.
-    digits = _DIGITS - math.floor(math.log10(max(float(np.abs(sums).max()), 1e-300)))
-    sums = np.round(sums, digits)
+    sums = np.round(sums, digits := _places(sums, _DIGITS))
     sign = -1.0 if np.round(sums.sum(), digits) < 0 else 1.0
     order = np.lexsort((counts, sign * sums))
     rng = np.random.default_rng(0)
@@ -342,8 +341,14 @@ def own_draws(values: Floats, codes: NDArray[np.int64] | None, *, resamples: int
     return sign * _ratios(patterns, rng=rng, resamples=resamples)[:, 0]
 
 
-_DIGITS = 10
-"""Digits that two sums have to share to be one."""
+def _places(sums: Floats, digits: int) -> int:
+    """Decimal places of so many digits of the largest; those of 1 where all are next to nothing."""
+    largest = float(np.abs(sums).max(initial=0.0))
+    return digits - (math.floor(math.log10(largest)) if largest > 1e-100 else 0)
+
+
+_DIGITS, _FINE_DIGITS = 10, 12
+"""Digits that two sums have to share to be one; the second where the sums themselves are resampled."""
 
 
 def percentile_interval(
@@ -418,6 +423,8 @@ def _totals(values: Floats, known: Bools, clusters: Clusters) -> tuple[Floats, F
     if clusters.are_records:
         return filled, known
     sums = np.bincount(clusters.codes, weights=filled, minlength=clusters.count).astype(np.float64)
+    # Which clusters are alike may not hang on the order in which their records were summed.
+    sums = np.round(sums, _places(sums, _FINE_DIGITS))
     return sums, np.bincount(clusters.codes[known], minlength=clusters.count).astype(np.float64)
 
 
