@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from odd_runs import ablation, alpha_of, curve, difference
 from stagegap.model.answer import Status
+from stagegap.model.training import Curve, Training
 from stagegap.oddities.columns import STATUSES, Codes, Floats, RunColumns
 
 Plant = Callable[[RunColumns, np.random.Generator], RunColumns]
@@ -243,6 +244,18 @@ def curved(**odd) -> Plant:
     return lambda run, rng: replace(run, curves=(curve(rng, run.n, **odd),))
 
 
+def logged(**curves: tuple[float, ...]) -> Plant:
+    def plant(run: RunColumns, _: np.random.Generator) -> RunColumns:
+        own = tuple(
+            Curve(name=name, steps=tuple(map(float, range(len(values)))), values=values)
+            for name, values in curves.items()
+        )
+        training = Training(stage="route", key="k", records=200, prior=1.0, curves=own, seconds=1.0)
+        return replace(run, trainings=(training,))
+
+    return plant
+
+
 def hurting(run: RunColumns, rng: np.random.Generator) -> RunColumns:
     return replace(run, ablations=(ablation(rng, run.n, better=0.14, worse=0.03),))
 
@@ -272,6 +285,10 @@ PLANTS: dict[str, Plant] = {
     "train-worse": curved(train=0.2),
     "plateau": curved(level=0.42, sizes=(16, 64, 256, 1024, 4096, 16384)),
     "jump": curved(jump=0.25),
+    "training-apart": logged(loss=(1.0, 0.5, 0.2, 0.25, 0.31)),
+    "training-flat": logged(loss=(1.0, 1.0, 1.0, 0.99, 0.99)),
+    "training-guess": logged(log_loss=(1.4, 1.2, 1.1)),
+    "training-held-out": logged(score=(0.5, 0.6, 0.7, 0.8, 0.9, 0.9), held_out_score=(0.5, 0.6, 0.7, 0.9, 1.0, 1.0)),
     "helper-hurts": hurting,
     "copies": leaking("copies", 0.01),
     "shared-group": leaking("shares_group", 0.01),

@@ -294,6 +294,13 @@ VIEWS: tuple[View, ...] = (
         following=_after_history,
     ),
     View(
+        name="training",
+        command="training",
+        builder=f"{_ANALYSIS}.training:training_sheet",
+        pictures=("training",),
+        following=("stagegap show odd", "stagegap show runs"),
+    ),
+    View(
         name="origin",
         command="origin",
         builder=f"{_ANALYSIS}.reproduced:origin_sheet",

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.model.record import Json
 from stagegap.stages import BatchStage, build
+from stagegap.stages.fitted import NoShelf
 
 LABEL = OutputType(kind=Kind.LABEL, values=("orders", "returns", "spam"))
 NUMBER = OutputType(kind=Kind.NUMBER, low=0.0, high=3.0)
@@ -146,3 +147,49 @@ def test_parameters_that_the_estimator_refuses_are_named_at_the_first_call(
     stage = learn("logistic_regression", parameters=parameters)
     with pytest.raises(ConfigurationError, match="can't be trained"):
         stage.answer_batch([{"text": "a"}])
+
+
+class Logged(NoShelf):
+    def __init__(self) -> None:
+        self.steps: list[tuple[float, Mapping[str, float]]] = []
+        self.error = ""
+
+    def log(self, key: str, step: float, values: Mapping[str, float]) -> None:
+        self.steps.append((step, values))
+
+    def end(self, key: str, *, seconds: float, error: str) -> None:
+        self.error = error
+
+
+def logged(
+    make_stage: Callable[..., Stage], estimator: str, examples: Sequence[object] = EXAMPLES, **rest: Json
+) -> Logged:
+    shelf = Logged()
+    stage = make_stage("sklearn", LABEL, estimator=estimator, train="train", **rest)
+    code = build(stage, folder=Path(), corpora={}, examples=examples, environment={}, shelf=shelf)  # type: ignore[arg-type]
+    assert isinstance(code, BatchStage)
+    code.answer_batch([{"text": "win a prize"}])
+    return shelf
+
+
+def test_epochs_are_logged_beside_records_that_are_kept_aside(make_stage: Callable[..., Stage]) -> None:
+    shelf = logged(make_stage, "sgd", EXAMPLES * 6)
+    assert [step for step, _ in shelf.steps] == list(range(1, 31))
+    assert set(shelf.steps[-1][1]) == {"score", "log_loss", "held_out_score", "held_out_log_loss"}
+    assert shelf.steps[-1][1]["log_loss"] < shelf.steps[0][1]["log_loss"] < 1.2
+    few = logged(make_stage, "sgd", parameters={"loss": "hinge"})
+    assert set(few.steps[-1][1]) == {"score"}
+
+
+def test_the_curve_that_an_estimator_keeps_is_logged(make_stage: Callable[..., Stage]) -> None:
+    settings: Json = {"max_iter": 3, "hidden_layer_sizes": [2], "n_iter_no_change": 5, "tol": -1.0}
+    shelf = logged(make_stage, "neural_network", EXAMPLES * 2, parameters=settings)
+    assert [(step, set(values)) for step, values in shelf.steps] == [
+        (step, {"loss", "held_out_score"}) for step in (1, 2, 3)
+    ]
+    assert logged(make_stage, "naive_bayes").steps == []
+
+
+def test_a_training_that_fails_notes_why(make_stage: Callable[..., Stage]) -> None:
+    with pytest.raises(ConfigurationError, match="can't be trained"):
+        logged(make_stage, "naive_bayes", parameters={"alpha": "much"})

@@ -75,6 +75,7 @@ from stagegap.charts.sentences import (
     one_order,
     which_number,
 )
+from stagegap.charts.training import training
 from stagegap.charts.vega import vega
 
 __all__ = [
@@ -151,6 +152,7 @@ __all__ = [
     "tables_html",
     "template",
     "together",
+    "training",
     "trials",
     "value_html",
     "variants",

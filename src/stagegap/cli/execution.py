@@ -177,7 +177,7 @@ def follow(past: Past, *, pause: Callable[[float], object]) -> None:
                 for note in seen:
                     if _place(note) not in looks:
                         looks[_place(note)] = past.so_far(note)
-                live.update(Group(*(part for note in seen for part in _drawn(note, looks[_place(note)]))))
+                live.update(Group(*(part for note in seen for part in _drawn(past, note, looks[_place(note)]))))
                 pause(EVERY_S)
                 seen = past.live()
     else:
@@ -185,9 +185,10 @@ def follow(past: Past, *, pause: Callable[[float], object]) -> None:
         while seen:
             for note in seen:
                 line = f"{note.name} {note.cell}, {math.floor(10 * note.share) * 10}% answered"
+                line = ". ".join([line, *_learning(past, note)])
                 if last_lines.get(note.run) != line:
                     last_lines[note.run] = line
-                    printed.say(" ".join([f"{line}.", *_so_far(past.so_far(note))]))
+                    printed.say(" ".join([f"{line.removesuffix('.')}.", *_so_far(past.so_far(note))]))
             pause(EVERY_S)
             seen = past.live()
     printed.say("No run goes on any more.")
@@ -202,11 +203,17 @@ def _so_far(progress: SoFar | None) -> tuple[str, ...]:
     return (printed.printable(progress.sentence),) if progress is not None else ()
 
 
-def _drawn(note: LiveRun, progress: SoFar | None) -> tuple[RenderableType, ...]:
+def _learning(past: Past, note: LiveRun) -> tuple[str, ...]:
+    """What the stages that still learn have logged."""
+    stages = (stage for run in past.training(note.name).runs for stage in run.stages)
+    return tuple(printed.printable(stage.sentence) for stage in stages if stage.seconds is None and stage.records)
+
+
+def _drawn(past: Past, note: LiveRun, progress: SoFar | None) -> tuple[RenderableType, ...]:
     tallies = {stage.stage: _tally(stage) for stage in note.stages}
     cell = CellSummary(cell=Cell.parse(note.cell), tallies=tallies, left_out=0)
     head = Text(f"Run {note.name}, part {min(note.cells + 1, note.of)} of {note.of}: {note.cell}", style="bold")
-    return head, table(cell, seconds=note.seconds), *map(Text, _so_far(progress))
+    return head, table(cell, seconds=note.seconds), *map(Text, (*_learning(past, note), *_so_far(progress)))
 
 
 def _tally(stage: LiveStage) -> Tally:

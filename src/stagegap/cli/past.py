@@ -205,6 +205,25 @@ def _tagged(run: str, name: str, cascade: str | None, *, is_on: bool, as_json: b
     return printed.advise(f"stagegap show runs --tag {name}" if is_on else "stagegap show runs")
 
 
+@views.command(name="training")
+def show_training(
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Runs side by side, such as v3 v4; by default the newest.")
+    ] = None,
+    cascade: CascadeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What the stages of runs learned: the curves that they logged, as far as they have come."""
+    from stagegap.cli.printed import present
+    from stagegap.cli.start import past as opened_past
+    from stagegap.cli.start import workspace
+
+    with workspace() as opened:
+        past = opened_past(opened, cascade)
+        view = past.training(*(runs or past.newest()))
+    present("training", view, as_json=as_json)
+
+
 @views.command(name="origin")
 def show_origin(run: RunOption = None, cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
     """Say what a run was made from: files, stages, records, labels, versions, the difference from the commit."""

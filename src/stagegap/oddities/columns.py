@@ -14,6 +14,7 @@ from stagegap.analysis.views import StageRow
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.estimate import Estimate
+from stagegap.model.training import Training
 from stagegap.stats.spread import Clusters
 
 Floats = NDArray[np.float64]
@@ -229,6 +230,8 @@ class RunColumns:
     fields_before: Fields | None = None
     """Of the records that only the earlier run has."""
     curves: tuple[LearningCurve, ...] = ()
+    trainings: tuple[Training, ...] = ()
+    """What stages logged while they learned."""
     ablations: tuple[Ablation, ...] = ()
     leaks: Leaks | None = None
     """Where there are records to learn from besides those of the run."""

@@ -27,6 +27,7 @@ from stagegap.runner.cases import Settled, given_output, input_reader
 from stagegap.runner.work import CellWork
 from stagegap.stages.code import code_of, project_folders
 from stagegap.stages.corpus import Corpus
+from stagegap.stages.fitted import Shelf
 from stagegap.stages.foundation import build
 from stagegap.stages.function import UserFunction, function_at
 from stagegap.stages.kinds import kind_of
@@ -135,9 +136,14 @@ def _known(cascade: Cascade, records: Iterable[Record], corpora: Mapping[str, Co
 
 
 def stage_codes(
-    file: CascadeFile, materials: Materials, references: Iterable[Reference], *, environment: Mapping[str, str]
+    file: CascadeFile,
+    materials: Materials,
+    references: Iterable[Reference],
+    *,
+    environment: Mapping[str, str],
+    shelf: Shelf | None = None,
 ) -> dict[str, StageCode]:
-    """The code of every stage; a trained one learns from the references of its split.
+    """The code of every stage; a trained one learns from the references of its split, and `shelf` keeps what it made.
 
     Raises: ConfigurationError when a stage can't work as it stands, InputError for a file of recorded outputs.
     """
@@ -145,7 +151,9 @@ def stage_codes(
     answers = given_answers(references)
     providers = Providers(limits=file.cascade.providers)
     codes = {
-        stage.name: _stage_code(file, stage, materials, answers, environment=environment, providers=providers)
+        stage.name: _stage_code(
+            file, stage, materials, answers, environment=environment, providers=providers, shelf=shelf
+        )
         for stage in file.cascade.called.stages
     }
     providers.refuse_unused()
@@ -199,6 +207,7 @@ def _stage_code(
     *,
     environment: Mapping[str, str],
     providers: Providers,
+    shelf: Shelf | None = None,
 ) -> StageCode:
     return build(
         stage,
@@ -209,6 +218,7 @@ def _stage_code(
         environment=environment,
         providers=providers,
         media=Path(file.records.media) if file.cascade.fields else None,
+        shelf=shelf,
     )
 
 

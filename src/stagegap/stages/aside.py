@@ -8,16 +8,16 @@ import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import TypeVar, cast
+from typing import Self, TypeVar, cast
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Stage
-from stagegap.stages.corpus import Corpus
+from stagegap.stages.kinds import Surroundings
+from stagegap.stages.pace import Providers
 
 T = TypeVar("T")
 HOLD_S = 2.0
@@ -35,9 +35,14 @@ class Place:
     """What a process needs to make the stage's code."""
 
     stage: Stage
-    folder: Path
-    corpora: Mapping[str, Corpus]
-    media: Path | None = None
+    around: Surroundings
+
+    @classmethod
+    def of(cls, stage: Stage, around: Surroundings) -> Self:
+        """The place without what travels to no process: of the environment, only what the stage rests on does."""
+        named = {name.removeprefix("env:") for name in stage.rests_on}
+        environment = {name: value for name, value in around.environment.items() if name in named}
+        return cls(stage=stage, around=replace(around, providers=Providers(), recorded={}, environment=environment))
 
 
 @dataclass(frozen=True, slots=True)

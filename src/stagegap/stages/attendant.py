@@ -13,8 +13,6 @@ from typing import cast
 from stagegap.errors import ConfigurationError
 from stagegap.stages.aside import HOLD_S, Message, Place
 from stagegap.stages.guards import lift
-from stagegap.stages.kinds import Surroundings
-from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs
 from stagegap.stages.python import PythonStage, build_python
 
@@ -33,11 +31,8 @@ def serve_aside(number: int) -> None:
 def answer_pipe(pipe: Connection) -> None:
     """Make the stage, say whether it is ready, and answer call after call. Raises: EOFError at the end."""
     place = cast("Place", pipe.recv())
-    around = Surroundings(
-        folder=place.folder, corpora=place.corpora, environment={}, providers=Providers(), media=place.media
-    )
     try:
-        stage = build_python(replace(place.stage, is_timed=False), around)
+        stage = build_python(replace(place.stage, is_timed=False), place.around)
         assert isinstance(stage, PythonStage), "an async function is called in the run's own process"
         stage.warm_up()
     except ConfigurationError as error:

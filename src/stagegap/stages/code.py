@@ -81,14 +81,21 @@ _LOOKS_AT_ALL = frozenset({"locals", "vars", "eval", "exec"})
 """A function that calls one of them may use any of its arguments."""
 
 
-def call_remarks(where: str, inputs: Collection[str]) -> Iterator[Remark]:
-    """What does not fit where `file.py:function` is called with the inputs by name; the file is read and never run."""
+def call_remarks(where: str, inputs: Collection[str], *, first: bool = False) -> Iterator[Remark]:
+    """What does not fit where `file.py:function` is called with the inputs by name; the file is read and never run.
+
+    `first` says that something stands before them, by its place.
+    """
     file, _, name = where.rpartition(":")
     function = written_function(Path(file), name)
     if function is None:
         return
     positional, named, needed = _parameters(function)
     start = f"the function {name}"
+    if first and (positional or named):
+        taken = (positional or named)[0]
+        positional, named = positional[1:], [argument for argument in named if argument != taken]
+        needed = [argument for argument in needed if argument != taken]
     for argument in positional:
         yield Remark(
             f"{start} takes {argument!r} by its place, and is called by name.",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import file_digest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stagegap.model.canonical import digest
 from stagegap.model.cascade import Stage
@@ -20,6 +21,9 @@ from stagegap.stages.kinds import Surroundings, kind_of
 from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Coded, Inputs, Reply, StageCode
 from stagegap.stages.settings import texts
+
+if TYPE_CHECKING:
+    from stagegap.stages.fitted import Shelf
 
 VARIABLE = "env:"
 """Begin of the name of an environment variable under `rests_on`; anything else there is a path."""
@@ -112,13 +116,14 @@ def build(
     environment: Mapping[str, str],
     providers: Providers | None = None,
     media: Path | None = None,
+    shelf: Shelf | None = None,
 ) -> StageCode:
     """The code that answers the stage; nothing is trained, indexed or called yet.
 
     `folder` is where relative paths start. `examples` are inputs and references of the split that a stage learns
     from; `recorded` what was written down of a recorded stage, by record id. `environment` is where
     secrets are looked up, at the first call. `providers` are shared by the stages of a cascade. `media` is the folder
-    of the records' files, None where they have none.
+    of the records' files, None where they have none. `shelf` keeps what stages make when they are trained.
     Raises: ConfigurationError when the stage can't work as it stands.
     """
     surroundings = Surroundings(
@@ -129,6 +134,7 @@ def build(
         examples=examples,
         recorded=recorded or {},
         media=media,
+        shelf=shelf,
     )
     code = kind_of(stage).build(stage, surroundings)
     if stage.rests_on:

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.canonical import digest
@@ -20,6 +20,9 @@ from stagegap.stages.corpus import Corpus
 from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs, Reply, StageCode
 from stagegap.stages.settings import Block, Parameters, Points, Problem, Remark, pointers
+
+if TYPE_CHECKING:
+    from stagegap.stages.fitted import Shelf
 
 PACKAGE = "stagegap.stages"
 """A module of it that holds `KIND` is a kind of stage, called as the module is."""
@@ -43,6 +46,8 @@ class Surroundings:
     """What was written down, by record id; values are as they stand in the file."""
     media: Path | None = None
     """Folder of the records' pictures, recordings and documents; None where they have none."""
+    shelf: Shelf | None = None
+    """Where it is kept what stages make when they are trained; None where nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

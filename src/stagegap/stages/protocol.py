@@ -185,4 +185,19 @@ class Coded(Protocol):
         ...
 
 
+@runtime_checkable
+class Trained(Protocol):
+    """A stage that may have been trained."""
+
+    @property
+    def training(self) -> str:
+        """Key of what it learned; empty where it learns nothing."""
+        ...
+
+    @property
+    def stays(self) -> bool:
+        """True where what it learned is kept beside the store, so that no worker elsewhere can answer."""
+        ...
+
+
 StageCode: TypeAlias = BatchStage | AsyncStage

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
-import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
@@ -15,6 +14,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
+
+from pydantic import Field
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Status
@@ -27,10 +28,11 @@ from stagegap.stages.aside import Aside, Place
 from stagegap.stages.attachments import check_of_files, with_paths
 from stagegap.stages.attempts import Away, Tries, is_unavailable
 from stagegap.stages.code import Code, call_remarks, count_remark
+from stagegap.stages.fitted import Fitted, Readying, attempted, fit_problems, split_of
 from stagegap.stages.function import ASYNC_CALLER, Caller, TimeIsUp, UserFunction, error_text, function_at
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.protocol import Answered, Inputs, Reply, Unavailable, is_batch
-from stagegap.stages.settings import Block, Points, Remark, Text
+from stagegap.stages.settings import Block, Free, Points, Problem, Remark, Text
 
 _reply = maker(Reply)
 T = TypeVar("T")
@@ -53,6 +55,13 @@ class PythonWith(Block):
     """`file.py:function`, the file relative to this one. It is called with the inputs by name."""
     warm_up: Annotated[Text | None, Points("the Python file", role="code", form="function")] = None
     """A function without arguments that is called once before the first record, as to load a model."""
+    fit: Annotated[Text | None, Points("the Python file", role="code", form="function")] = None
+    """`file.py:function` that trains: it is called once with the records of the split `train`, their references and
+    `log`; what it gives is kept, and is the first argument of `function`."""
+    train: Text | None = None
+    """The split whose records and references `fit` is given."""
+    settings: dict[Text, Free] = Field(default_factory=dict[str, Free])
+    """Handed to `fit` by name; another value trains anew."""
 
 
 def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPythonStage | ThreadedPythonStage:
@@ -73,9 +82,11 @@ def stage_calling(
     function = loaded.call
     corpus = around.corpora.get(stage.output.of or "")
     check = check_of_files(check_for(stage.output, corpus.documents if corpus else ()), around.media)
-    wrapped = _Function(loaded.path, function, check, media=around.media)
-    parts: Json = [rests_on, wrapped.name, loaded.code.digest, output_identity(stage.output, corpus)]
-    ready = _Readying(stage, around.folder)
+    fitted = Fitted(stage, around) if stage.parameters.get("fit") else None
+    wrapped = _Function(loaded.path, function, check, media=around.media, fitted=fitted)
+    parts: list[Json] = [rests_on, wrapped.name, loaded.code.digest, output_identity(stage.output, corpus)]
+    parts += [fitted.key] if fitted is not None else []
+    ready = Readying(stage, around.folder, fitted)
     takes_lists = is_batch(function)
     if takes_lists and _is_a(function, inspect.isgeneratorfunction):
         raise ConfigurationError(f"Stage {stage.name!r}: a function that yields can't be marked with stagegap.batch.")
@@ -85,7 +96,7 @@ def stage_calling(
         return AsyncPythonStage(wrapped, digest(parts), ready, loaded.code, timeout_s=stage.timeout_s)
     if stage.is_concurrent and stage.concurrency > 1 and not takes_lists:
         return ThreadedPythonStage(wrapped, digest(parts), ready, loaded.code, stage=stage)
-    place = Place(stage=stage, folder=around.folder, corpora=around.corpora, media=around.media)
+    place = Place.of(stage, around)
     aside = Aside(place) if stage.is_timed else None
     return PythonStage(
         wrapped, digest(parts), ready, loaded.code, takes_lists=takes_lists, timeout_s=stage.timeout_s, aside=aside
@@ -101,7 +112,7 @@ class PythonStage:
         self,
         function: _Function,
         fingerprint: str,
-        ready: _Readying,
+        ready: Readying,
         code: Code,
         *,
         takes_lists: bool,
@@ -111,6 +122,7 @@ class PythonStage:
         """`aside` is the process in which it is called, for a stage whose `timeout` must hold whatever it does."""
         self.fingerprint = fingerprint
         self.code = code
+        self.training, self.stays = ready.training, ready.stays
         self._ready = ready
         self._function = function
         self.takes_lists = takes_lists
@@ -128,7 +140,7 @@ class PythonStage:
         if self._aside is not None:
             self._aside.start()
         elif self._ready.is_needed:
-            [error] = self._caller.run(_attempt, [self._ready], timeout_s=math.inf, overdue=None)
+            [error] = self._caller.run(attempted, [self._ready], timeout_s=math.inf, overdue=None)
             if error is not None:
                 raise error
 
@@ -177,11 +189,10 @@ class AsyncPythonStage:
 
     reads_record = False
 
-    def __init__(
-        self, function: _Function, fingerprint: str, ready: _Readying, code: Code, *, timeout_s: float
-    ) -> None:
+    def __init__(self, function: _Function, fingerprint: str, ready: Readying, code: Code, *, timeout_s: float) -> None:
         self.fingerprint = fingerprint
         self.code = code
+        self.training, self.stays = ready.training, ready.stays
         self.warm_up = ready
         self._function = function
         self._timeout_s = timeout_s
@@ -241,9 +252,10 @@ class ThreadedPythonStage:
 
     reads_record = False
 
-    def __init__(self, function: _Function, fingerprint: str, ready: _Readying, code: Code, *, stage: Stage) -> None:
+    def __init__(self, function: _Function, fingerprint: str, ready: Readying, code: Code, *, stage: Stage) -> None:
         self.fingerprint = fingerprint
         self.code = code
+        self.training, self.stays = ready.training, ready.stays
         self.warm_up = ready
         self._function = function
         self._timeout_s = stage.timeout_s
@@ -277,44 +289,14 @@ class ThreadedPythonStage:
             threads.shutdown(wait=False)
 
 
-class _Readying:
-    """The user's function that gets a stage ready, called once."""
-
-    def __init__(self, stage: Stage, folder: Path) -> None:
-        """Raises: ConfigurationError for a function that can't be had."""
-        where = stage.parameters.get("warm_up")
-        self.is_needed = where is not None
-        self._start = f"Stage {stage.name!r}: the function {where!r}"
-        self._lock = threading.Lock()
-        self._call = None if where is None else function_at(str(where), folder, start=self._start).call
-
-    def __call__(self) -> None:
-        """Call it, the first time. Raises: ConfigurationError with what it raised: no answer can follow."""
-        with self._lock:
-            call, self._call = self._call, None
-            self.is_needed = False
-            if call is not None:
-                try:
-                    call()
-                except BaseException as error:  # a foreign function may raise anything
-                    raise ConfigurationError(
-                        f"{self._start} could not get the stage ready: {error_text(error)}."
-                    ) from error
-
-
-def _attempt(ready: _Readying) -> ConfigurationError | None:
-    try:
-        ready()
-    except ConfigurationError as error:
-        return error
-    return None
-
-
 class _Function:
     """The user's function, and what becomes of what it gives or raises."""
 
-    def __init__(self, path: Path, call: Callable[..., object], check: Check, *, media: Path | None) -> None:
+    def __init__(
+        self, path: Path, call: Callable[..., object], check: Check, *, media: Path | None, fitted: Fitted | None = None
+    ) -> None:
         self._call = call
+        self._fitted = fitted
         self._media = media
         self._lost = 0
         """Calls in a row whose service stayed away."""
@@ -325,7 +307,12 @@ class _Function:
 
     def called(self, inputs: Inputs) -> object:
         """What the function gives for one record. Raises: whatever it raises, and MediaError."""
-        return self._call(**with_paths(inputs, self._media))
+        return self._call(*self._first, **with_paths(inputs, self._media))
+
+    @property
+    def _first(self) -> tuple[object, ...]:
+        """What the function is given before the inputs: what was learned, where the stage learns."""
+        return () if self._fitted is None else (self._fitted.made,)
 
     def answer(self, inputs: Inputs) -> Reply:
         """Call the function for one record, again where a service was away; whatever it raises is a reply."""
@@ -346,7 +333,7 @@ class _Function:
     def _once_for_all(self, inputs: Sequence[Inputs]) -> Sequence[Reply] | Reply | Away:
         try:
             given = [with_paths(entry, self._media) for entry in inputs]
-            replies = self._call(**{name: [entry[name] for entry in given] for name in inputs[0]})
+            replies = self._call(*self._first, **{name: [entry[name] for entry in given] for name in inputs[0]})
             is_list = isinstance(replies, Sequence) and not isinstance(replies, str)
             if not is_list or len(cast("Sequence[object]", replies)) != len(inputs):
                 raise TypeError(f"a batch function gives a list with one entry a record, {len(inputs)} here")
@@ -472,7 +459,8 @@ def _loaded(stage: Stage, folder: Path) -> UserFunction:
     start = f"Stage {stage.name!r}: the function {where!r}"
     function = function_at(where, folder, start=start)
     try:
-        inspect.signature(function.call).bind(**dict.fromkeys(stage.inputs))
+        first = (None,) if stage.parameters.get("fit") else ()
+        inspect.signature(function.call).bind(*first, **dict.fromkeys(stage.inputs))
     except TypeError as error:
         inputs = ", ".join(stage.inputs)
         raise ConfigurationError(f"{start} can't be called with the inputs {inputs}: {error}.") from None
@@ -482,17 +470,25 @@ def _loaded(stage: Stage, folder: Path) -> UserFunction:
 def study_python(draft: Draft, _: Mapping[str, str]) -> Iterator[Remark]:
     """Whether the function can be called with the inputs, and uses them."""
     settings = draft.of(PythonWith)
-    yield from call_remarks(settings.function, draft.inputs)
+    yield from call_remarks(settings.function, draft.inputs, first=settings.fit is not None)
     if settings.warm_up is not None:
         remark = count_remark(settings.warm_up, 0, what="no argument, as a warm-up is")
         if remark is not None:
             yield remark
 
 
+def check_python(draft: Draft) -> Iterator[Problem]:
+    """What does not fit between a function that trains and what it would learn from."""
+    settings = draft.of(PythonWith)
+    return fit_problems(draft, fit=settings.fit, train=settings.train, has_settings=bool(settings.settings))
+
+
 KIND = StageKind(
     summary="Answers by a function of your own.",
     settings=PythonWith,
     build=build_python,
+    check=check_python,
+    learns_from=split_of,
     study=study_python,
     takes_files=True,
 )

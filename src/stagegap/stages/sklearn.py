@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from importlib import import_module
@@ -20,9 +21,10 @@ from stagegap.model.canonical import canonical, digest
 from stagegap.model.cascade import Kind, Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Rejected, check_for, output_identity
+from stagegap.stages.fitted import Log, NoShelf, Shelf, learning_problems, prior_of, split_of
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.protocol import Inputs, Reply
-from stagegap.stages.settings import Block, Free, Parameters, Points, Problem, Text
+from stagegap.stages.settings import Block, Free, Points, Problem, Text
 from stagegap.stages.templates import joined
 
 Untyped: TypeAlias = Any
@@ -86,12 +88,15 @@ CLASSIFIERS: Mapping[str, Recipe] = {
     "naive_bayes": ("naive_bayes", "ComplementNB", {}),
     "nearest_neighbours": ("neighbors", "KNeighborsClassifier", {"metric": "cosine"}),
     "random_forest": ("ensemble", "RandomForestClassifier", {}),
+    "sgd": ("linear_model", "SGDClassifier", {"loss": "log_loss", "alpha": 1e-5}),
+    "neural_network": ("neural_network", "MLPClassifier", {"hidden_layer_sizes": [64], "early_stopping": True}),
     "dummy": ("dummy", "DummyClassifier", {"strategy": "prior"}),
 }
 REGRESSORS: Mapping[str, Recipe] = {
     "ridge": ("linear_model", "Ridge", {}),
     "nearest_neighbours": ("neighbors", "KNeighborsRegressor", {"metric": "cosine"}),
     "random_forest": ("ensemble", "RandomForestRegressor", {}),
+    "neural_network": ("neural_network", "MLPRegressor", {"hidden_layer_sizes": [64], "early_stopping": True}),
     "dummy": ("dummy", "DummyRegressor", {}),
 }
 ALTERNATIVES = 2
@@ -105,7 +110,15 @@ class SklearnWith(Block):
     """The split whose references it learns from; not with `saved`."""
     estimator: (
         Literal[
-            "logistic_regression", "linear_svc", "naive_bayes", "nearest_neighbours", "random_forest", "ridge", "dummy"
+            "logistic_regression",
+            "linear_svc",
+            "naive_bayes",
+            "nearest_neighbours",
+            "random_forest",
+            "ridge",
+            "sgd",
+            "neural_network",
+            "dummy",
         ]
         | None
     ) = None
@@ -125,8 +138,14 @@ class SklearnStage:
 
     reads_record = False
 
-    def __init__(self, stage: Stage, *, examples: Sequence[Example], folder: Path = Path()) -> None:
+    stays = False
+
+    def __init__(
+        self, stage: Stage, *, examples: Sequence[Example], folder: Path = Path(), shelf: Shelf | None = None
+    ) -> None:
         self._stage = stage
+        self.training = ""
+        self._shelf = shelf or NoShelf()
         self._model: Untyped = None
         self._lock = threading.Lock()
         self._saved: Saved | None = None
@@ -145,7 +164,7 @@ class SklearnStage:
         self._recipe = estimators[name]
         self._examples = self._usable(examples)
         parts = [stage.parameters, output_identity(stage.output, None), digest(self._examples), version("scikit-learn")]
-        self.fingerprint = digest(["sklearn", *parts])
+        self.fingerprint = self.training = digest(["sklearn", *parts])
 
     def warm_up(self) -> None:
         """Train the estimator, or read the saved one. Raises: ConfigurationError where that fails."""
@@ -189,12 +208,29 @@ class SklearnStage:
             estimator = kind(**settings)
             if "random_state" in estimator.get_params():
                 estimator.set_params(random_state=self._stage.parameters.get("seed", 0))
-            pairs = [cast("Sequence[Json]", example) for example in self._examples]
             make_pipeline: Untyped = import_module("sklearn.pipeline").make_pipeline
             features = _features(str(self._stage.parameters.get("features", "tfidf_words")))
-            return make_pipeline(features, estimator).fit([text for text, _ in pairs], [value for _, value in pairs])
+            pipeline = make_pipeline(features, estimator)
+            with self._shelf.alone(self.training):
+                return self._logged(pipeline)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"Stage {self._stage.name!r} can't be trained: {error}") from None
+
+    def _logged(self, pipeline: Untyped) -> Untyped:
+        """The pipeline, trained; what its estimator says of the way is logged. Raises: what scikit-learn raises."""
+        pairs = [cast("Sequence[Json]", example) for example in self._examples]
+        texts, values = [str(text) for text, _ in pairs], [value for _, value in pairs]
+        begun, error = time.monotonic(), ""
+        self._shelf.begin(self.training, records=len(pairs), prior=prior_of(self._stage, values))
+        try:
+            learn = _by_epochs if self._stage.parameters["estimator"] == "sgd" else _at_once
+            learn(pipeline, texts, values, Log(self._shelf, self.training))
+        except (TypeError, ValueError) as raised:
+            error = str(raised)
+            raise
+        finally:
+            self._shelf.end(self.training, seconds=time.monotonic() - begun, error=error)
+        return pipeline
 
     def _chosen(self, texts: Sequence[str]) -> list[Reply]:
         has_chance = hasattr(self._model, "predict_proba")
@@ -229,6 +265,49 @@ class SklearnStage:
         return Reply(value=float(np.clip(number, -np.inf if low is None else low, np.inf if high is None else high)))
 
 
+EPOCHS = 30
+HELD_OUT = 0.1
+"""Share of the records that `sgd` keeps aside to be held against, as scikit-learn's own early stopping does."""
+
+
+def _at_once(pipeline: Untyped, texts: Sequence[str], values: Sequence[Json], log: Log) -> None:
+    """Fit, and log the curves that the estimator kept."""
+    pipeline.fit(texts, values)
+    losses: Sequence[float] = getattr(pipeline[-1], "loss_curve_", ())
+    held_out: Sequence[float] = getattr(pipeline[-1], "validation_scores_", None) or ()
+    for step, loss in enumerate(losses, start=1):
+        log(step, loss=loss, **({"held_out_score": held_out[step - 1]} if step <= len(held_out) else {}))
+
+
+def _by_epochs(pipeline: Untyped, texts: Sequence[str], values: Sequence[Json], log: Log) -> None:
+    """Teach an estimator with `partial_fit` epoch by epoch, and log each on what it learns from and what it does not.
+
+    Where few records would be kept aside, it learns from all.
+    """
+    features, estimator = pipeline
+    rows: Untyped = features.fit_transform(texts)
+    truth: Untyped = np.array(values)
+    order = np.random.default_rng(estimator.random_state).permutation(len(texts))
+    aside = order[: int(HELD_OUT * len(texts))] if HELD_OUT * len(texts) >= 10 else order[:0]
+    own = order[len(aside) :]
+    classes = np.unique(truth)
+    for epoch in range(1, EPOCHS + 1):
+        estimator.partial_fit(rows[own], truth[own], classes=classes)
+        values_of: dict[str, float] = {}
+        for name, some in (("", own), ("held_out_", aside)):
+            if len(some):
+                values_of[f"{name}score"] = float(estimator.score(rows[some], truth[some]))
+            if len(some) and estimator.loss == "log_loss":
+                values_of[f"{name}log_loss"] = _log_loss(estimator, rows[some], truth[some])
+        log(epoch, **values_of)
+
+
+def _log_loss(estimator: Untyped, rows: Untyped, truth: Untyped) -> float:
+    chances: NDArray[np.float64] = estimator.predict_proba(rows)
+    places: NDArray[np.intp] = np.searchsorted(estimator.classes_, truth)
+    return float(-np.log(np.maximum(chances[np.arange(len(places)), places], 1e-15)).mean())
+
+
 def _features(name: str) -> Untyped:
     vectorizer: Untyped = import_module("sklearn.feature_extraction.text").TfidfVectorizer
     words = vectorizer(ngram_range=(1, 2), sublinear_tf=True, strip_accents="unicode")
@@ -240,7 +319,7 @@ def _features(name: str) -> Untyped:
 
 def build_sklearn(stage: Stage, around: Surroundings) -> SklearnStage:
     """The stage that is trained on the examples, or read from its file."""
-    return SklearnStage(stage, examples=around.examples, folder=around.folder)
+    return SklearnStage(stage, examples=around.examples, folder=around.folder, shelf=around.shelf)
 
 
 def check_sklearn(draft: Draft) -> Iterator[Problem]:
@@ -260,18 +339,7 @@ def check_sklearn(draft: Draft) -> Iterator[Problem]:
     elif settings.estimator not in estimators:
         message = f"{settings.estimator!r} can't learn an output of type {kind}."
         yield Problem(("with", "estimator"), message, near_names(settings.estimator, estimators))
-    train = ("with", "train")
-    if not draft.has_references:
-        yield Problem(train, "sklearn learns from references, and the file has none.", "Add `references`.")
-    if not draft.has_split:
-        yield Problem(train, "train names a split, and records has no key split.", "Add `split: FIELD`.")
-    if draft.evaluates == settings.train:
-        message = f"the stage learns from the split {settings.train!r}, which is the one that is scored."
-        yield Problem(train, message, "Learn from another split.")
-
-
-def _split(parameters: Parameters) -> str | None:
-    return cast("str | None", parameters.get("train"))
+    yield from learning_problems(draft, settings.train, who="sklearn")
 
 
 KIND = StageKind(
@@ -279,5 +347,5 @@ KIND = StageKind(
     settings=SklearnWith,
     build=build_sklearn,
     check=check_sklearn,
-    learns_from=_split,
+    learns_from=split_of,
 )

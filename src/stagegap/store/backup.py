@@ -24,6 +24,8 @@ from stagegap.model.run import Run, RunStatus
 from stagegap.store import rows
 from stagegap.store.attach import Locks, Session
 from stagegap.store.control import put_back
+from stagegap.store.fits import FOLDER as FITS
+from stagegap.store.fits import MADE
 from stagegap.store.journal import PEOPLE, Journal, Kind
 from stagegap.store.segments import MARK, Frame, Gap, Segments
 
@@ -119,8 +121,12 @@ def _members(folder: Path, tar: tarfile.TarFile) -> _Members:
 
 
 def _is_of_the_moment(inside: str) -> bool:
-    """True of what only processes that are at work need, and of SQLite's own beside the journal."""
-    return inside.startswith(("lock.", "running/", JOURNAL))
+    """True of what only processes that are at work need, of SQLite's own beside the journal, and of what stages made
+    when they were trained: reading that may run code, so it is never read from an archive, and made anew.
+    """
+    return inside.startswith(("lock.", "running/", JOURNAL)) or (
+        inside.startswith(FITS) and not inside.endswith(".log")
+    )
 
 
 def _copy(tar: tarfile.TarFile, name: str, file: Path) -> tuple[int, str]:
@@ -164,7 +170,7 @@ def _unpacked(archive: Path, place: Path) -> _Members:
         with tarfile.open(archive, mode="r:") as tar:
             for member in tar:
                 source = tar.extractfile(member)
-                if source is None or not _is_inside(member.name):
+                if source is None or not _is_inside(member.name) or member.name.endswith(MADE):
                     raise _damaged(archive, f"{member.name!r} is no file of a store")
                 with source:
                     if member.name == LIST:

@@ -26,6 +26,7 @@ from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
 from stagegap.store.copies import Carrying
 from stagegap.store.drain import Drainer
 from stagegap.store.failure_pages import Failing
+from stagegap.store.fits import FOLDER, Fits
 from stagegap.store.journal import Journal, salvaged
 from stagegap.store.migrate import Schema
 from stagegap.store.records import Origins
@@ -63,6 +64,7 @@ class Store:
         self.origins = Origins(file)
         self.carrying = Carrying(journal, file, drainer)
         self.views = Views(journal, file, drainer)
+        self.fits = Fits(file.path.parent / FOLDER)
         self._runs: set[str] = set()
         self._copies = copies
         self._copied_runs: set[str] = set()

@@ -136,6 +136,7 @@ def draw_run_strip(workspace: Workspace, cascade: str, *, current: str | None) -
                 note(f"Run {run.name} has started and not ended yet.")
                 continue
             note(sentence(live[run.name]))
+            elements.learning(past.training(run.name))
             so_far = past.so_far(live[run.name])
             if so_far is not None:
                 note(so_far.sentence)

@@ -317,5 +317,9 @@ def _figures(workspace: Workspace, past: Past, view: Comparison) -> None:
         )
     with right:
         draw_changed(past, view)
+    trained = past.training(view.before, view.after)
+    if not trained.is_empty:
+        streamlit.header("What did the stages learn?", anchor=False)
+        elements.learning(trained)
     draw_lists(workspace, view)
     settings(past, view)

@@ -19,6 +19,7 @@ from stagegap.model.wording import instant
 from stagegap.ui import state
 
 if TYPE_CHECKING:
+    from stagegap.analysis.training import TrainingView
     from stagegap.tables.table import Sheet
 
 
@@ -167,6 +168,16 @@ def chart(name: str, html: str, *, picks: str | None = None) -> None:
         render(key=state.chart_key(name), data={"html": html})
     else:
         render(key=state.chart_key(name), data={"html": html}, on_pick_change=state.take_pick(name, picks))
+
+
+def learning(view: TrainingView) -> None:
+    """Draw what stages learn, or have learned; nothing where none does."""
+    for run in view.runs:
+        for stage in run.stages:
+            note(f"{run.run}: {stage.sentence}")
+    html = charts.training(view)
+    if html:
+        chart(f"training {' '.join(run.run for run in view.runs)}", html)
 
 
 def sheet(name: str, view: Sheet) -> None:

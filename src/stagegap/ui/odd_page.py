@@ -92,6 +92,7 @@ def _all(workspace: Workspace, noticing: Noticing, who: str | None, verified: bo
             for row in noticing.dismissed:
                 _dismissed(workspace, noticing, row, who, verified)
     _trials(noticing)
+    elements.learning(workspace.past(noticing.screen.cascade).training(*noticing.screen.runs))
     with streamlit.expander(f"{counted(len(noticing.screen.checks), 'check')} and their rules"):
         elements.chart("checks", charts.checks(noticing.screen.checks))
 

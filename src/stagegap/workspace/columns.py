@@ -21,6 +21,7 @@ from stagegap.metrics import CustomMetric, metric
 from stagegap.model.cascade import WRITTEN, Cascade, Kind, Stage
 from stagegap.model.media import FILES, media_of
 from stagegap.model.run import Run
+from stagegap.model.training import Training
 from stagegap.oddities.columns import (
     Earlier,
     Fields,
@@ -133,6 +134,7 @@ def run_columns(
     others: Sequence[Run] = (),
     custom: Mapping[str, CustomMetric],
     trials: Trials = NO_TRIALS,
+    trainings: tuple[Training, ...] = (),
     media: Path | None = None,
 ) -> RunColumns:
     """Read a run, the one before it and others on its records; `media` is the folder of its files."""
@@ -171,6 +173,7 @@ def run_columns(
         fields_before=fields[1],
         leaks=leaks,
         curves=tuple(curve.placed(at, reader.n) for curve in trials.curves),
+        trainings=trainings,
         ablations=tuple(ablation.placed(at, reader.n) for ablation in trials.ablations),
         files=tuple(files),
         rows=card.stages if card else (),

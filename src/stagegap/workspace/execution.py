@@ -50,13 +50,14 @@ from stagegap.runner import (
 )
 from stagegap.spec.judges import resolved_blocks
 from stagegap.stages.endpoint import Priced
+from stagegap.stages.fitted import Shelf
 from stagegap.stages.foundation import foundation_of
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.foundation import signed_in
 from stagegap.workspace.kept_views import KeptViews
 from stagegap.workspace.provenance import labels_digest, own_cells, provenance, put_metrics
-from stagegap.workspace.run_facts import BASIS, noted, put_basis, put_options
+from stagegap.workspace.run_facts import BASIS, noted, put_basis, put_options, put_training
 from stagegap.workspace.scorecards import score
 
 
@@ -126,7 +127,8 @@ def read_job(
     """
     file, materials, options = _read(file, options)
     labels = with_rows(store, file.cascade.name, materials.labels)
-    return _job(file, materials, Settled(labels, file.cascade), environment=environment, options=options)
+    settled = Settled(labels, file.cascade)
+    return _job(file, materials, settled, environment=environment, options=options, shelf=store.fits)
 
 
 def take_in(
@@ -141,7 +143,8 @@ def take_in(
     if change.owned != owned:
         store.put_reference_rows(name, change.owned)
     store.append_labels(name, change.events)
-    job = _job(file, materials, store.settled(file.cascade), environment=environment, options=options)
+    settled = store.settled(file.cascade)
+    job = _job(file, materials, settled, environment=environment, options=options, shelf=store.fits)
     return TakenIn(job=job, records_digest=imported.digest, references=change.sentence)
 
 
@@ -165,9 +168,10 @@ def _job(
     *,
     environment: Mapping[str, str],
     options: RunOptions,
+    shelf: Shelf,
 ) -> Job:
     references = list(settled.references.values())
-    codes = stage_codes(file, materials, references, environment=environment)
+    codes = stage_codes(file, materials, references, environment=environment, shelf=shelf)
     if options.budget and options.budget.dollars is not None:
         _check_prices(codes)
     return Job(
@@ -245,6 +249,7 @@ def _carried_out(
                 "What was answered is kept; run it again to go on."
             ) from error
         raise
+    put_training(store, begun.id, job.codes)
     ended = replace(begun, status=summary.status, finished_at=clock(), error=summary.error)
     try:
         if summary.status is RunStatus.DONE:
@@ -281,6 +286,7 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
         store.origins.put(begun.id, views.to_json(made_from), texts)
         put_metrics(store, begun, job.file)
         put_basis(store, begun.id, basis)
+        put_training(store, begun.id, job.codes)
         if job.options != RunOptions():
             put_options(store, begun, job.options)
     store.name_paid(begun.id, paid_stages(job.file.cascade.called))

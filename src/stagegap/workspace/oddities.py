@@ -177,6 +177,7 @@ class Oddities:
             others=done,
             custom=custom_metrics(file),
             trials=run_facts.trials(self._store, run),
+            trainings=run_facts.trainings(self._store, run),
             media=Path(file.records.media) if file.cascade.fields else None,
         )
         return look(columns, detectors())

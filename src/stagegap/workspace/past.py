@@ -13,6 +13,7 @@ from stagegap.analysis.changes import OUTCOME, Comparison, ConfigChange, WhatCha
 from stagegap.analysis.ledger import Ledger, LedgerRow, ledger, ledger_row, proposed_outcome, waiting_row
 from stagegap.analysis.reproduced import Origin, Reproduction
 from stagegap.analysis.runs import History, RunsView, SoFar, Tried, all_settings, runs_view
+from stagegap.analysis.training import RunTraining, TrainingView
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.model.run import STORE, Expectation, LiveRun, Provenance, Run, RunStatus, RunTag
 from stagegap.runner import Progress, Silent
@@ -25,7 +26,7 @@ from stagegap.workspace.gate import Gate
 from stagegap.workspace.kept_views import Kept, changed_since
 from stagegap.workspace.person_swaps import PeopleInPlace, people_in_place
 from stagegap.workspace.reproduced import reproduce
-from stagegap.workspace.run_facts import live_runs
+from stagegap.workspace.run_facts import live_runs, trainings
 from stagegap.workspace.runs import Runs
 from stagegap.workspace.watch import Watch
 
@@ -60,6 +61,18 @@ class Past:
     def so_far(self, live: LiveRun) -> SoFar | None:
         """Say what the finished records of a run that goes on tell of its outcome; None before the first is."""
         return self._runs.attribution(self._cascade, live.name).so_far()
+
+    def newest(self) -> list[str]:
+        """The run that was begun last, done or not, in a list; empty without any."""
+        return [run.name for run in self._runs.of(self._cascade)[:1]]
+
+    def training(self, *runs: str) -> TrainingView:
+        """What the stages of these runs learned, as far as they have come. Raises: NotFound."""
+        stored = [self.run(name) for name in runs]
+        return TrainingView(
+            cascade=self._cascade,
+            runs=tuple(RunTraining(run=run.name, stages=trainings(self._store, run)) for run in stored),
+        )
 
     def made_from(self, run: str) -> Provenance:
         """What a run was made from. Raises: NotFound, ConfigurationError for a run that did not keep it."""

@@ -131,7 +131,7 @@ def _job(store: Store, run: Run, file: CascadeFile, made_from: Provenance, envir
         file=file,
         materials=materials,
         records=_own(run_records(store, run, file.cascade), materials.records),
-        codes=stage_codes(file, materials, references, environment=environment),
+        codes=stage_codes(file, materials, references, environment=environment, shelf=store.fits),
         cells=cell_works(file.cascade, references, records=materials.records, rounds=options.rounds),
         options=options,
         settled=settled,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from stagegap.analysis import views
 from stagegap.model.estimate import Estimate
 from stagegap.model.run import LiveRun, LiveStage, Run
+from stagegap.model.training import Training
 from stagegap.oddities.columns import Ablation, LearningCurve
 from stagegap.store import Store
 
 if TYPE_CHECKING:
     from stagegap.model.run import Run
     from stagegap.runner import Basis, CellSummary, Progress, RunOptions
+    from stagegap.stages.protocol import StageCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ def _spread(values: NDArray[np.float64], at: NDArray[np.int64], n: int) -> NDArr
 OPTIONS = "options"
 BASIS = "basis"
 TRIALS = "trials"
+TRAINING = "training"
 
 
 def put_options(store: Store, run: Run, options: RunOptions) -> None:
@@ -113,6 +116,34 @@ def options(store: Store, run: Run) -> RunOptions:
 def put_basis(store: Store, run: str, basis: Basis) -> None:
     """Keep what the outputs of a run rest on, so that later runs know which of them still stand."""
     store.put_fact(run, BASIS, views.to_json(basis))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainings:
+    """What the stages of a run learned."""
+
+    stages: tuple[Training, ...]
+
+
+def put_training(store: Store, run: str, codes: Mapping[str, StageCode]) -> None:
+    """Keep with a run what its stages that learn have logged by now."""
+    from stagegap.stages.protocol import Trained
+
+    keys = {name: code.training for name, code in codes.items() if isinstance(code, Trained) and code.training}
+    if keys:
+        stages = tuple(store.fits.training(stage, key) for stage, key in keys.items())
+        store.put_fact(run, TRAINING, views.to_json(Trainings(stages=stages)))
+
+
+def trainings(store: Store, run: Run) -> tuple[Training, ...]:
+    """How the stages of a run were trained; of one that goes on or was killed, as far as it came."""
+    body = store.fact(run.id, TRAINING)
+    if body is None:
+        return ()
+    stages = views.from_json(Trainings, body).stages
+    return tuple(
+        store.fits.training(kept.stage, kept.key) if kept.seconds is None and kept.key else kept for kept in stages
+    )
 
 
 def put_trials(store: Store, run: Run, trials: Trials) -> None:

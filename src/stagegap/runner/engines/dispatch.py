@@ -14,7 +14,7 @@ from stagegap.model.cascade import Stage
 from stagegap.runner.engines.protocol import Chunk, ChunkResult, Engine, Recipe
 from stagegap.runner.prepare import Pools
 from stagegap.runner.work import Work
-from stagegap.stages.protocol import AsyncStage, Inputs, Listed, Recorded, Reply, StageCode
+from stagegap.stages.protocol import AsyncStage, Inputs, Listed, Recorded, Reply, StageCode, Trained
 
 CHUNK_S = 0.5
 """Work that travels together: the way costs little beside it, and little is lost with a worker."""
@@ -35,9 +35,14 @@ def spread(work: Work, engine: Engine, recipe: Recipe, *, margin_s: float = MARG
 
     What only waits for somebody else (a service, an async function) is asked by the driver, as without an engine: so
     its rate, its budget and its calls at once are counted in one place, and an answer that was paid for is durable when
-    it comes. Recorded outputs are there already.
+    it comes. Recorded outputs are there already. What a stage's
+    `fit` made is kept here, and answers here.
     """
-    travelling = {name: code for name, code in work.codes.items() if not isinstance(code, AsyncStage | Recorded)}
+    travelling = {
+        name: code
+        for name, code in work.codes.items()
+        if not isinstance(code, AsyncStage | Recorded) and not (isinstance(code, Trained) and code.stays)
+    }
     fingerprints = {name: code.fingerprint for name, code in travelling.items()}
     dispatcher = _Dispatcher(engine, recipe, fingerprints, margin_s)
     remote: dict[str, StageCode] = {
