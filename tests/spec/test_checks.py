@@ -32,7 +32,7 @@ LLM = """\
         ("{type: label, values: [orders, spam]}", "{type: text}", "sklearn can't learn an output of type text. It learns "
          "label, boolean and number."),
         ("{type: label, values: [orders, spam]}", "{type: number}", "'logistic_regression' can't learn an output of type "
-         "number. Known: dummy, nearest_neighbours, random_forest, ridge."),
+         "number. Known: dummy, nearest_neighbours, neural_network, random_forest, ridge."),
         ("{type: label, values: [orders, spam]}", "{type: label, values: [orders, 3, true]}",
          "stages.route.output.values[1] must be text, found 3. Quote it: \"3\"."),
         ("{type: label, values: [orders, spam]}", "{type: label, values: [orders, spam, true]}",

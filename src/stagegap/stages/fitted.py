@@ -26,14 +26,11 @@ from stagegap.stages.foundation import named_digest
 from stagegap.stages.function import error_text, function_at
 from stagegap.stages.guards import FOREIGN
 from stagegap.stages.kinds import Draft, Surroundings
-from stagegap.stages.protocol import Inputs
 from stagegap.stages.settings import Parameters, Problem
 
 MOST_STEPS = 100_000
 MOST_NAMES = 20
 """Values of one step."""
-OWN = ("fit", "train", "settings")
-"""Keys that decide what is made, beside code and data."""
 
 
 class Shelf(Protocol):
@@ -180,7 +177,7 @@ class Fitted:
         self._prior = prior_of(stage, self._references)
         self._shelf = around.shelf or NoShelf()
         named = named_digest(stage.rests_on, folder=around.folder, environment=around.environment)
-        own: Json = {name: stage.parameters.get(name) for name in OWN}
+        own: Json = [where.rpartition(":")[2], self._settings]  # the folder may be another on each machine
         data = digest([[dict(inputs), reference] for inputs, reference in examples])
         self.key = digest(["fit", own, function.code.digest, named, data])
         self._lock = threading.Lock()
