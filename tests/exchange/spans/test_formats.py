@@ -343,3 +343,37 @@ def test_other_versions_and_other_covers_of_a_format_say_the_same(
     load(imported.cascade, environment={})
     [stage] = imported.stages
     assert rows(tmp_path / f"data/x/{stage.name}.jsonl")[0]["value"] == "Yes"
+
+
+GEMINI: dict[str, Any] = {
+    "systemInstruction": {"parts": [{"text": "Be kind"}]},
+    "contents": [
+        {"role": "user", "parts": [{"text": "Where is"}, {"text": "parcel 7?"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "track", "args": {"id": 7}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "track", "response": {"at": "Bern"}}}]},
+        {"role": "model", "parts": [{"text": "In Bern."}]},
+    ],
+}
+RAGAS: dict[str, Any] = {
+    "reference": "It is in Bern",
+    "user_input": [
+        {"type": "human", "content": "Where is\nparcel 7?"},
+        {"type": "ai", "content": "", "tool_calls": [{"name": "track", "args": {"id": 7}}]},
+        {"type": "tool", "content": '{"at": "Bern"}'},
+        {"type": "ai", "content": "In Bern."},
+    ],
+}
+
+
+@pytest.mark.parametrize(("value", "told"), [(GEMINI, {"system": "Be kind"}), (RAGAS, {})])
+def test_conversations_of_gemini_and_ragas_are_chats(
+    tmp_path: Path, value: dict[str, Any], told: dict[str, str]
+) -> None:
+    path = write(tmp_path / "chats.jsonl", value, value)
+    spans, _, leftovers = read(path)
+    whole, first, tool, last = spans[:4]
+    assert leftovers.all() == ()
+    assert (whole.inputs, whole.output) == ({"question": "Where is\nparcel 7?", **told}, "In Bern.")
+    assert json.loads(str(first.output))["tool_calls"][0]["function"] == {"name": "track", "arguments": {"id": 7}}
+    assert (tool.kind, tool.name, tool.inputs, tool.output) == (SpanKind.TOOL, "track", {"id": 7}, {"at": "Bern"})
+    assert last.output == "In Bern."

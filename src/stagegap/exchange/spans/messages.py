@@ -21,7 +21,17 @@ from stagegap.exchange.spans.span import (
 from stagegap.exchange.spans.table import ID_NAMES, OUTPUT_NAMES, REFERENCE_NAMES
 from stagegap.model.record import Json
 
-LISTS = ("messages", "history", "conversation", "conversations", "turns", "trajectory", "steps")
+LISTS = (
+    "messages",
+    "history",
+    "conversation",
+    "conversations",
+    "turns",
+    "trajectory",
+    "steps",
+    "user_input",
+    "contents",
+)
 CHAIN = "step"
 """Role of the steps of a chain of thought, which are plain texts."""
 _PEOPLE = frozenset({"user", "human", "system", "developer", "customer"})
@@ -35,7 +45,9 @@ SOUND, FAULTY = "sound", "faulty"
 
 def _turns(value: Object) -> Sequence[Object]:
     for name in LISTS:
-        turns = _in_place(unpacked(value.get(name)))
+        turns = [plain for turn in _in_place(unpacked(value.get(name))) for plain in _plain(turn)]
+        if turns and name == "contents":
+            turns = [*_instruction(value), *turns]
         if turns and all(_role(turn) or "type" in turn for turn in turns):
             return turns
     steps = value.get("steps")
@@ -48,6 +60,42 @@ def _in_place(value: Json) -> list[Object]:
     """The turns of a list, with nothing in the place of what is no object: people count steps from the first."""
     listed = value if isinstance(value, list) and objects(value) else ()
     return [turn if isinstance(turn, Mapping) else {"role": "system"} for turn in listed]
+
+
+def _plain(turn: Object) -> Iterator[Object]:
+    """A turn as chats have it: Ragas and LangChain say `type` for the role, Gemini has calls and results as parts."""
+    kind, parts = text(turn.get("type")).lower(), objects(turn.get("parts"))
+    calls = [inside(part.get("functionCall", part.get("function_call"))) for part in parts]
+    results = [inside(part.get("functionResponse", part.get("function_response"))) for part in parts]
+    if not _role(turn) and kind in _PEOPLE | _MODELS | {"tool"}:
+        made = [_call(call) for call in objects(turn.get("tool_calls"))]
+        yield {**turn, "role": kind, **({"tool_calls": made} if made else {})}
+    elif any(calls) or any(results):
+        said = [part for part in parts if "text" in part]
+        made = [_call(call) for call in calls if call]
+        if said or made:
+            yield {"role": _role(turn), "content": said or None, **({"tool_calls": made} if made else {})}
+        for result in filter(None, results):
+            yield {"role": "tool", "name": result.get("name"), "content": result.get("response")}
+    elif parts and "content" not in turn:
+        yield {**turn, "content": list(parts)}
+    else:
+        yield turn
+
+
+def _call(call: Object) -> Json:
+    """A call of a tool under the names that OpenAI's chats have."""
+    if "function" in call:
+        return call
+    known = {"id": call["id"]} if call.get("id") else {}
+    return {**known, "function": {"name": call.get("name"), "arguments": call.get("args")}}
+
+
+def _instruction(value: Object) -> Iterator[Object]:
+    """What Gemini was told before the first turn."""
+    told = inside(value.get("systemInstruction", value.get("system_instruction")))
+    if told:
+        yield {"role": "system", "content": told.get("parts")}
 
 
 def _role(turn: Object) -> str:
@@ -80,7 +128,9 @@ def _conversation(value: Object, turns: Sequence[Object], trace: str, leftovers:
     own: dict[str, Json] = {
         key: item
         for key, item in value.items()
-        if key not in (*LISTS, *ID_NAMES, *FAULT_NAMES, *ROLE_NAMES, REASON_NAME) and item is not None
+        if key
+        not in (*LISTS, "systemInstruction", "system_instruction", *ID_NAMES, *FAULT_NAMES, *ROLE_NAMES, REASON_NAME)
+        and item is not None
     }
     references: dict[str, Json] = {key: own.pop(key) for key in list(own) if key in REFERENCE_NAMES}
     end = _end(own) if is_chain or any(name in value for name in FAULT_NAMES) else None
@@ -188,14 +238,19 @@ def _team(turns: Sequence[Object], trace: str) -> Iterator[Span]:
 
 def _chat(turns: Sequence[Object], trace: str) -> Iterator[Span]:
     calls: dict[str, Object] = {}
+    waiting: list[Object] = []
+    """Calls without a result, for results that do not say whose they are."""
     for place, turn in enumerate(turns):
         role = _role(turn).lower()
         for call in objects(turn.get("tool_calls")):
             calls[text(call.get("id"))] = call
+            waiting.append(call)
         if role in _MODELS:
             yield _span(turn, place, trace, name="reply", kind=SpanKind.LLM, role="", before=turns[:place])
         elif role in ("tool", "function"):
-            call = calls.get(text(turn.get("tool_call_id")), {})
+            key = text(turn.get("tool_call_id"))
+            call = calls.get(key, {}) if key else waiting[0] if waiting else {}
+            waiting = [other for other in waiting if other is not call]
             function = inside(call.get("function"))
             name = text(turn.get("name")) or text(function.get("name")) or "tool"
             arguments = unpacked(function.get("arguments"))
