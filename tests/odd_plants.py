@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from odd_runs import ablation, alpha_of, curve, difference
 from stagegap.model.answer import Status
-from stagegap.model.training import Curve, Training
+from stagegap.model.curves import Curve, Training
 from stagegap.oddities.columns import STATUSES, Codes, Floats, RunColumns
 
 Plant = Callable[[RunColumns, np.random.Generator], RunColumns]

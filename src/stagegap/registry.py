@@ -296,7 +296,7 @@ VIEWS: tuple[View, ...] = (
     View(
         name="training",
         command="training",
-        builder=f"{_ANALYSIS}.training:training_sheet",
+        builder=f"{_ANALYSIS}.curves:training_sheet",
         pictures=("training",),
         following=("stagegap show odd", "stagegap show runs"),
     ),

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import math
 
-from stagegap.analysis.training import RunTraining, TrainingView, training_sheet
+from stagegap.analysis.curves import RunTraining, TrainingView, training_sheet
 from stagegap.charts import training
-from stagegap.model.training import Curve, Training
+from stagegap.model.curves import Curve, Training
 from stagegap.store.fits import Fits, thinned
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tests.odd_runs import clean
 
-from stagegap.model.training import Curve, Training
-from stagegap.oddities.training import DETECTORS
+from stagegap.model.curves import Curve, Training
+from stagegap.oddities.steps import DETECTORS
 
 STEPS = tuple(range(10))
 

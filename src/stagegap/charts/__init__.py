@@ -31,6 +31,7 @@ from stagegap.charts.content import (
     template,
     value_html,
 )
+from stagegap.charts.curves import training
 from stagegap.charts.failures import (
     ARROW,
     code_share,
@@ -75,7 +76,6 @@ from stagegap.charts.sentences import (
     one_order,
     which_number,
 )
-from stagegap.charts.training import training
 from stagegap.charts.vega import vega
 
 __all__ = [

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from stagegap.analysis.views import StageRow
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.model.curves import Training
 from stagegap.model.estimate import Estimate
-from stagegap.model.training import Training
 from stagegap.stats.spread import Clusters
 
 Floats = NDArray[np.float64]

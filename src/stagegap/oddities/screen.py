@@ -12,7 +12,7 @@ import numpy as np
 
 from stagegap.model.notes import OddityEvent
 from stagegap.model.wording import counted, listed
-from stagegap.oddities import between, curve, expected, format, leaks, people, pictures, too_good, training
+from stagegap.oddities import between, curve, expected, format, leaks, people, pictures, steps, too_good
 from stagegap.oddities.card import LEVEL, Checked, Detector, Finding, Oddity, Screen
 from stagegap.oddities.columns import RunColumns
 from stagegap.stats.significance import benjamini_hochberg
@@ -27,7 +27,7 @@ DETECTORS: tuple[Detector, ...] = (
     *expected.LOSS_DETECTORS,
     *too_good.HURTS_DETECTORS,
     *curve.DETECTORS,
-    *training.DETECTORS,
+    *steps.DETECTORS,
     *too_good.TOO_GOOD_DETECTORS,
     *leaks.DETECTORS,
     *format.DETECTORS,

@@ -36,11 +36,11 @@ MOST_NAMES = 20
 class Shelf(Protocol):
     """Where it is kept what stages made when they were trained, and what they logged."""
 
-    def made(self, key: str, /) -> bytes | None:
+    def read(self, key: str, /) -> bytes | None:
         """What was made under this key; None where nothing was."""
         ...
 
-    def keep(self, key: str, made: bytes, /) -> None:
+    def keep(self, key: str, body: bytes, /) -> None:
         """Keep what was made."""
         ...
 
@@ -64,10 +64,10 @@ class Shelf(Protocol):
 class NoShelf:
     """Keeps nothing: for a stage that is taught for a trial."""
 
-    def made(self, _: str, /) -> bytes | None:
+    def read(self, _: str, /) -> bytes | None:
         return None
 
-    def keep(self, _key: str, _made: bytes, /) -> None: ...
+    def keep(self, _key: str, _body: bytes, /) -> None: ...
 
     def alone(self, _: str, /) -> AbstractContextManager[None]:
         return nullcontext()
@@ -181,21 +181,21 @@ class Fitted:
         data = digest([[dict(inputs), reference] for inputs, reference in examples])
         self.key = digest(["fit", own, function.code.digest, named, data])
         self._lock = threading.Lock()
-        self._made: tuple[object] | None = None
+        self._product: tuple[object] | None = None
 
     def get_ready(self) -> None:
         """Read what was made, or make it. Raises: ConfigurationError with what the function raised."""
         with self._lock:
-            if self._made is None:
+            if self._product is None:
                 with self._shelf.alone(self.key):
-                    self._made = self._read(self._shelf.made(self.key)) or self._trained()
+                    self._product = self._read(self._shelf.read(self.key)) or self._trained()
 
     @property
-    def made(self) -> object:
+    def product(self) -> object:
         """What the function made; it is made or read first where that was not done."""
         self.get_ready()
-        assert self._made is not None, "it is ready"
-        return self._made[0]
+        assert self._product is not None, "it is ready"
+        return self._product[0]
 
     def _refuse_unfit(self) -> None:
         if inspect.iscoroutinefunction(self._call):
@@ -215,14 +215,14 @@ class Fitted:
         self._shelf.begin(self.key, records=len(self._records), prior=self._prior)
         records = [with_paths(inputs, self._media) for inputs in self._records]
         try:
-            made = self._call(records, list(self._references), Log(self._shelf, self.key), **self._settings)
+            product = self._call(records, list(self._references), Log(self._shelf, self.key), **self._settings)
         except BaseException as raised:  # a foreign function may raise anything
             error = error_text(raised)
             raise ConfigurationError(f"{self._start} could not train the stage: {error}.") from raised
         finally:
             self._shelf.end(self.key, seconds=time.monotonic() - begun, error=error)
         try:
-            body = pickle.dumps(made)
+            body = pickle.dumps(product)
             copy = self._unpickled(body)
         except Exception as raised:  # what is pickled is foreign
             raise ConfigurationError(

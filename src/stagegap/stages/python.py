@@ -312,7 +312,7 @@ class _Function:
     @property
     def _first(self) -> tuple[object, ...]:
         """What the function is given before the inputs: what was learned, where the stage learns."""
-        return () if self._fitted is None else (self._fitted.made,)
+        return () if self._fitted is None else (self._fitted.product,)
 
     def answer(self, inputs: Inputs) -> Reply:
         """Call the function for one record, again where a service was away; whatever it raises is a reply."""

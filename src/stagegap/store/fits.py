@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stagegap import redaction
-from stagegap.model.training import Curve, Training
+from stagegap.model.curves import Curve, Training
 
 FOLDER = "fits"
 MADE = ".made"
@@ -31,18 +31,18 @@ class Fits:
 
     folder: Path
 
-    def made(self, key: str) -> bytes | None:
+    def read(self, key: str) -> bytes | None:
         """What was made under this key; None where nothing was."""
         try:
             return self._path(key, MADE).read_bytes()
         except FileNotFoundError:
             return None
 
-    def keep(self, key: str, made: bytes) -> None:
+    def keep(self, key: str, body: bytes) -> None:
         """Keep what was made, whole or not at all."""
         new = self._path(key, ".new")
         with open(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(made)
+            file.write(body)
             file.flush()
             os.fsync(file.fileno())
         new.replace(self._path(key, MADE))
@@ -119,9 +119,9 @@ def thinned(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> S
     """
     if len(points) <= most:
         return points
-    kept = [points[0]]
+    chosen = [points[0]]
     for place in range(1, most):
         begin = 1 + (len(points) - 1) * (place - 1) // (most - 1)
         part = points[begin : 1 + (len(points) - 1) * place // (most - 1)]
-        kept.append(next((point for point in part if math.isnan(point[1])), part[-1]))
-    return kept
+        chosen.append(next((point for point in part if math.isnan(point[1])), part[-1]))
+    return chosen

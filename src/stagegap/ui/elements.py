@@ -19,7 +19,7 @@ from stagegap.model.wording import instant
 from stagegap.ui import state
 
 if TYPE_CHECKING:
-    from stagegap.analysis.training import TrainingView
+    from stagegap.analysis.curves import TrainingView
     from stagegap.tables.table import Sheet
 
 

@@ -19,9 +19,9 @@ from stagegap.attribution.faults import BAR_SLACK
 from stagegap.media import Damage, damage
 from stagegap.metrics import CustomMetric, metric
 from stagegap.model.cascade import WRITTEN, Cascade, Kind, Stage
+from stagegap.model.curves import Training
 from stagegap.model.media import FILES, media_of
 from stagegap.model.run import Run
-from stagegap.model.training import Training
 from stagegap.oddities.columns import (
     Earlier,
     Fields,

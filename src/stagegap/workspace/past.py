@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stagegap.analysis.changes import OUTCOME, Comparison, ConfigChange, WhatChanged
+from stagegap.analysis.curves import RunTraining, TrainingView
 from stagegap.analysis.ledger import Ledger, LedgerRow, ledger, ledger_row, proposed_outcome, waiting_row
 from stagegap.analysis.reproduced import Origin, Reproduction
 from stagegap.analysis.runs import History, RunsView, SoFar, Tried, all_settings, runs_view
-from stagegap.analysis.training import RunTraining, TrainingView
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.model.run import STORE, Expectation, LiveRun, Provenance, Run, RunStatus, RunTag
 from stagegap.runner import Progress, Silent

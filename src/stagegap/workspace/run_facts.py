@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import views
+from stagegap.model.curves import Training
 from stagegap.model.estimate import Estimate
 from stagegap.model.run import LiveRun, LiveStage, Run
-from stagegap.model.training import Training
 from stagegap.oddities.columns import Ablation, LearningCurve
 from stagegap.store import Store
 
@@ -142,7 +142,8 @@ def trainings(store: Store, run: Run) -> tuple[Training, ...]:
         return ()
     stages = views.from_json(Trainings, body).stages
     return tuple(
-        store.fits.training(kept.stage, kept.key) if kept.seconds is None and kept.key else kept for kept in stages
+        store.fits.training(stage.stage, stage.key) if stage.seconds is None and stage.key else stage
+        for stage in stages
     )
 
 

@@ -68,13 +68,13 @@ def _plain(turn: Object) -> Iterator[Object]:
     calls = [inside(part.get("functionCall", part.get("function_call"))) for part in parts]
     results = [inside(part.get("functionResponse", part.get("function_response"))) for part in parts]
     if not _role(turn) and kind in _PEOPLE | _MODELS | {"tool"}:
-        made = [_call(call) for call in objects(turn.get("tool_calls"))]
-        yield {**turn, "role": kind, **({"tool_calls": made} if made else {})}
+        wanted = [_call(call) for call in objects(turn.get("tool_calls"))]
+        yield {**turn, "role": kind, **({"tool_calls": wanted} if wanted else {})}
     elif any(calls) or any(results):
-        said = [part for part in parts if "text" in part]
-        made = [_call(call) for call in calls if call]
-        if said or made:
-            yield {"role": _role(turn), "content": said or None, **({"tool_calls": made} if made else {})}
+        texts: list[Json] = [part for part in parts if "text" in part]
+        wanted = [_call(call) for call in calls if call]
+        if texts or wanted:
+            yield {"role": _role(turn), "content": texts or None, **({"tool_calls": wanted} if wanted else {})}
         for result in filter(None, results):
             yield {"role": "tool", "name": result.get("name"), "content": result.get("response")}
     elif parts and "content" not in turn:
@@ -93,9 +93,9 @@ def _call(call: Object) -> Json:
 
 def _instruction(value: Object) -> Iterator[Object]:
     """What Gemini was told before the first turn."""
-    told = inside(value.get("systemInstruction", value.get("system_instruction")))
-    if told:
-        yield {"role": "system", "content": told.get("parts")}
+    instruction = inside(value.get("systemInstruction", value.get("system_instruction")))
+    if instruction:
+        yield {"role": "system", "content": instruction.get("parts")}
 
 
 def _role(turn: Object) -> str:

@@ -69,10 +69,10 @@ class Training:
         if not self.curves:
             return f"{start}; nothing is logged."
         step = max(curve.steps[-1] for curve in self.curves)
-        values = [f"{curve.name} {shown(curve.last)}" for curve in self.curves]
+        values = [f"{curve.name} {digits(curve.last)}" for curve in self.curves]
         return f"{start}: step {step:g}, {', '.join(values)}."
 
 
-def shown(value: float) -> str:
+def digits(value: float) -> str:
     """A logged value with three digits; what is no finite number as such."""
     return "not a number" if math.isnan(value) else f"{value:.3g}"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from stagegap.model.curves import HELD_OUT, Curve, Training, digits
 from stagegap.model.estimate import Estimate
-from stagegap.model.training import HELD_OUT, Curve, Training, shown
 from stagegap.oddities.card import Detector, Family, Finding
 from stagegap.oddities.columns import RunColumns
 
@@ -57,8 +57,8 @@ def _apart(run: RunColumns) -> Iterator[Finding]:
                 best, step = curve.best
                 _, end = _ends(curve)
                 sentence = (
-                    f"{curve.name} of {training.stage} came down to {shown(best)} at step {step:g} and ends at "
-                    f"{shown(end)} ({len(curve.steps):,} steps)."
+                    f"{curve.name} of {training.stage} came down to {digits(best)} at step {step:g} and ends at "
+                    f"{digits(end)} ({len(curve.steps):,} steps)."
                 )
                 yield _found(training, curve, end - best, sentence, is_found=end > APART * best > 0)
 
@@ -69,7 +69,7 @@ def _flat(run: RunColumns) -> Iterator[Finding]:
             continue
         first, last = _ends(curve)
         sentence = (
-            f"{curve.name} of {training.stage} begins at {shown(first)} and ends at {shown(last)} "
+            f"{curve.name} of {training.stage} begins at {digits(first)} and ends at {digits(last)} "
             f"({len(curve.steps):,} steps, {training.records:,} records)."
         )
         yield _found(training, curve, first - last, sentence, is_found=first - last < FALLS * abs(first))
@@ -83,12 +83,12 @@ def _guessing(run: RunColumns) -> Iterator[Finding]:
             if math.isnan(prior) or not curve.name.endswith("log_loss") or any(map(math.isnan, curve.values)):
                 continue
             best, step = curve.best
-            against = f"knowing the shares of the references alone costs {shown(prior)} ({training.records:,} records)"
+            against = f"knowing the shares of the references alone costs {digits(prior)} ({training.records:,} records)"
             if curve.steps[0] <= 0 and curve.values[0] < KNOWING * prior:
-                start = f"{curve.name} of {training.stage} is {shown(curve.values[0])} before its first step"
+                start = f"{curve.name} of {training.stage} is {digits(curve.values[0])} before its first step"
                 yield _found(training, curve, curve.values[0] - prior, f"{start}; {against}.", is_found=True)
             else:
-                sentence = f"{curve.name} of {training.stage} is {shown(best)} at its best, step {step:g}; {against}."
+                sentence = f"{curve.name} of {training.stage} is {digits(best)} at its best, step {step:g}; {against}."
                 yield _found(training, curve, best - prior, sentence, is_found=best > prior)
 
 
@@ -107,8 +107,8 @@ def _held_out(run: RunColumns) -> Iterator[Finding]:
             leads = [own_value - value if own.is_cost else value - own_value for own_value, value in pairs]
             ahead = sum(lead > AHEAD * abs(pair[0]) for lead, pair in zip(leads, pairs, strict=True))
             sentence = (
-                f"{training.stage} ends with {aside.name} {shown(pairs[-1][1])} and {own.name} {shown(pairs[-1][0])}: "
-                f"better on held-out records at {ahead} of the last {len(pairs)} steps."
+                f"{training.stage} ends with {aside.name} {digits(pairs[-1][1])} and "
+                f"{own.name} {digits(pairs[-1][0])}: better on held-out records at {ahead} of the last {len(pairs)} steps."
             )
             yield _found(training, aside, float(np.mean(leads)), sentence, is_found=ahead >= MOSTLY * len(pairs))
 

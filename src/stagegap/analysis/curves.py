@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stagegap.model.training import Training, shown
+from stagegap.model.curves import Training, digits
 from stagegap.model.wording import counted, listed
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Entry, Sheet, Table
@@ -73,6 +73,16 @@ def _rows(view: TrainingView) -> Iterator[tuple[Entry, ...]]:
         for stage in run.stages:
             for curve in stage.curves:
                 best, step = curve.best
-                first, last = shown(curve.values[0]), shown(curve.last)
+                first, last = digits(curve.values[0]), digits(curve.last)
                 place = "" if math.isnan(step) else f"{step:g}"
-                yield run.run, stage.stage, curve.name, stage.records, len(curve.steps), first, shown(best), place, last
+                yield (
+                    run.run,
+                    stage.stage,
+                    curve.name,
+                    stage.records,
+                    len(curve.steps),
+                    first,
+                    digits(best),
+                    place,
+                    last,
+                )

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from html import escape
 
-from stagegap.analysis.training import TrainingView
-from stagegap.model.training import HELD_OUT, Curve, shown
+from stagegap.analysis.curves import TrainingView
+from stagegap.model.curves import HELD_OUT, Curve, digits
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 320, 170, 46, 26
 LINES = ("", "6 4", "2 3", "9 3 2 3")
@@ -40,11 +40,11 @@ def _plot(title: str, curves: Sequence[Named], runs: Sequence[str]) -> str:
     def place(step: float, value: float) -> str:
         return f"{LEFT + (step - first) * across:.1f} {HEIGHT - BOTTOM - (value - low) * up:.1f}"
 
-    says = "; ".join(f"{run} {name}: {shown(curve.values[0])} to {shown(curve.last)}" for run, name, curve in curves)
+    says = "; ".join(f"{run} {name}: {digits(curve.values[0])} to {digits(curve.last)}" for run, name, curve in curves)
     lines = "".join(_line(curve, runs.index(run), place, is_aside=name != _own(name)) for run, name, curve in curves)
     axis = (
-        f'<text x="{LEFT - 6}" y="16" text-anchor="end">{shown(high)}</text>'
-        f'<text x="{LEFT - 6}" y="{HEIGHT - BOTTOM}" text-anchor="end">{shown(low)}</text>'
+        f'<text x="{LEFT - 6}" y="16" text-anchor="end">{digits(high)}</text>'
+        f'<text x="{LEFT - 6}" y="{HEIGHT - BOTTOM}" text-anchor="end">{digits(low)}</text>'
         f'<text x="{LEFT}" y="{HEIGHT - 6}">step {first:g}</text>'
         f'<text x="{WIDTH - 8}" y="{HEIGHT - 6}" text-anchor="end">{last:g}</text>'
         f'<line class="gl" x1="{LEFT}" x2="{WIDTH - 8}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>'
