@@ -240,7 +240,7 @@ def test_no_view_or_report_calls_a_language_model_a_person(
     assert not {name: words for name, words in said.items() if words}
 
 
-WITHOUT_FIGURES = {"origin", "plan", "record"}
+WITHOUT_FIGURES = {"origin", "plan", "record", "training"}
 """Commands print them; they hold no estimate that two faces could say differently."""
 
 

@@ -108,7 +108,8 @@ def _held_out(run: RunColumns) -> Iterator[Finding]:
             ahead = sum(lead > AHEAD * abs(pair[0]) for lead, pair in zip(leads, pairs, strict=True))
             sentence = (
                 f"{training.stage} ends with {aside.name} {digits(pairs[-1][1])} and "
-                f"{own.name} {digits(pairs[-1][0])}: better on held-out records at {ahead} of the last {len(pairs)} steps."
+                f"{own.name} {digits(pairs[-1][0])}: better on held-out records "
+                f"at {ahead} of the last {len(pairs)} steps."
             )
             yield _found(training, aside, float(np.mean(leads)), sentence, is_found=ahead >= MOSTLY * len(pairs))
 
