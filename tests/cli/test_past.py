@@ -11,9 +11,11 @@ import llm_server
 from cli.conftest import Command
 from conftest import Copied
 from sixty import replace_in, spoil, write_sixty
+from stagegap.analysis.curves import RunTraining, TrainingView
 from stagegap.analysis.runs import SoFar
 from stagegap.cli import execution
 from stagegap.errors import ConfigurationError
+from stagegap.model.curves import Curve, Training
 from stagegap.model.estimate import Estimate
 from stagegap.model.run import LiveRun, LiveStage
 from stagegap.workspace.past import Past
@@ -139,8 +141,9 @@ def test_place_stands_once() -> None:
 class Watched:
     """A past in which a run goes on for some looks."""
 
-    def __init__(self, looks: int) -> None:
+    def __init__(self, looks: int, *learned: Training) -> None:
         self._left = looks
+        self.learned = learned
         self._ticks = count()
 
     def live(self) -> list[LiveRun]:
@@ -161,6 +164,9 @@ class Watched:
         )
         return [note] if self._left >= 0 else []
 
+    def training(self, *runs: str) -> TrainingView:
+        return TrainingView(cascade="mail", runs=tuple(RunTraining(run=run, stages=self.learned) for run in runs))
+
     def so_far(self, live: LiveRun) -> SoFar | None:
         found = Estimate(value=0.5, low=0.1, high=0.9, n=live.stages[0].done, method="made up")
         return (
@@ -168,6 +174,13 @@ class Watched:
             if found.n
             else None
         )
+
+
+def test_what_a_stage_learns_is_followed(capsys: pytest.CaptureFixture[str]) -> None:
+    loss = Curve(name="loss", steps=(1.0, 2.0), values=(0.9, 0.5))
+    past = Watched(2, Training(stage="route", key="k", records=40, curves=(loss,)))
+    execution.follow(cast("Past", past), pause=lambda _: None)
+    assert "v3 system, 0% answered. route learns from 40 records: step 2, loss 0.5." in capsys.readouterr().out
 
 
 def test_run_is_followed_until_it_ends(capsys: pytest.CaptureFixture[str]) -> None:

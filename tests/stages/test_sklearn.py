@@ -181,6 +181,7 @@ def test_epochs_are_logged_beside_records_that_are_kept_aside(make_stage: Callab
     assert set(few.steps[-1][1]) == {"score"}
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_the_curve_that_an_estimator_keeps_is_logged(make_stage: Callable[..., Stage]) -> None:
     settings: Json = {"max_iter": 3, "hidden_layer_sizes": [2], "n_iter_no_change": 5, "tol": 0.0}
     shelf = logged(make_stage, "neural_network", EXAMPLES * 2, parameters=settings)

@@ -304,7 +304,8 @@ def _by_epochs(pipeline: Untyped, texts: Sequence[str], values: Sequence[Json], 
 
 def _log_loss(estimator: Untyped, rows: Untyped, truth: Untyped) -> float:
     chances: NDArray[np.float64] = estimator.predict_proba(rows)
-    places: NDArray[np.intp] = np.searchsorted(estimator.classes_, truth)
+    classes: NDArray[Any] = np.asarray(estimator.classes_)
+    places: NDArray[np.intp] = np.searchsorted(classes, truth)
     return float(-np.log(np.maximum(chances[np.arange(len(places)), places], 1e-15)).mean())
 
 

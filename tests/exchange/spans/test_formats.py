@@ -374,6 +374,6 @@ def test_conversations_of_gemini_and_ragas_are_chats(
     whole, first, tool, last = spans[:4]
     assert leftovers.all() == ()
     assert (whole.inputs, whole.output) == ({"question": "Where is\nparcel 7?", **told}, "In Bern.")
-    assert json.loads(str(first.output))["tool_calls"][0]["function"] == {"name": "track", "arguments": {"id": 7}}
+    assert first.output == {"tool_calls": [{"function": {"name": "track", "arguments": {"id": 7}}}]}
     assert (tool.kind, tool.name, tool.inputs, tool.output) == (SpanKind.TOOL, "track", {"id": 7}, {"at": "Bern"})
     assert last.output == "In Bern."

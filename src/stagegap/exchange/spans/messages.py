@@ -249,7 +249,8 @@ def _chat(turns: Sequence[Object], trace: str) -> Iterator[Span]:
             yield _span(turn, place, trace, name="reply", kind=SpanKind.LLM, role="", before=turns[:place])
         elif role in ("tool", "function"):
             key = text(turn.get("tool_call_id"))
-            call = calls.get(key, {}) if key else waiting[0] if waiting else {}
+            nothing: Object = {}
+            call = calls.get(key, nothing) if key else waiting[0] if waiting else nothing
             waiting = [other for other in waiting if other is not call]
             function = inside(call.get("function"))
             name = text(turn.get("name")) or text(function.get("name")) or "tool"
