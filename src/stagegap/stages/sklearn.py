@@ -304,8 +304,7 @@ def _by_epochs(pipeline: Untyped, texts: Sequence[str], values: Sequence[Json], 
 
 def _log_loss(estimator: Untyped, rows: Untyped, truth: Untyped) -> float:
     chances: NDArray[np.float64] = estimator.predict_proba(rows)
-    classes: NDArray[Any] = np.asarray(estimator.classes_)
-    places: NDArray[np.intp] = np.searchsorted(classes, truth)
+    places: list[int] = [list(estimator.classes_).index(label) for label in truth]
     return float(-np.log(np.maximum(chances[np.arange(len(places)), places], 1e-15)).mean())
 
 
