@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Protocol, SupportsFloat, cast
 
 from stagegap.errors import ConfigurationError
+from stagegap.model.canonical import canonical, digest
 from stagegap.model.cascade import Kind, Stage
 from stagegap.model.record import Json
 from stagegap.model.wording import listed
 from stagegap.stages.acceptance import as_written
 from stagegap.stages.attachments import with_paths
-from stagegap.model.canonical import canonical, digest
 from stagegap.stages.foundation import named_digest
 from stagegap.stages.function import error_text, function_at
 from stagegap.stages.guards import FOREIGN
