@@ -136,10 +136,10 @@ def test_planted_losses_are_accepted_about_as_rarely_as_promised() -> None:
 def test_people_answer_anew_what_is_not_right_and_the_picture_has_all_costs() -> None:
     view = view_of(trial("v2", broken=3, costs={"dollars": 0.5, "seconds": 0.8, "minutes": 0.5}))
     sheet = str(cheaper_sheet(replace(view, pace=Pace(stage="reply", minutes=1.5, n=12))).parts)
-    assert "not fully right at the end is answered anew by a person in 1.5 minutes (median of 12 timed" in sheet
-    assert "People's minutes are not known" in str(cheaper_sheet(view).parts)
+    assert "not fully right at the end is answered anew by a labeller in 1.5 minutes (median of 12 timed" in sheet
+    assert "Minutes of labelling are not known" in str(cheaper_sheet(view).parts)
     (row,) = cheaper_chart(view).rows
-    assert row.foot == "A mail costs $1.00 to $0.50; 1.0 s to 0.8 s; 1.00 to 0.50 minutes of people."
+    assert row.foot == "A mail costs $1.00 to $0.50; 1.0 s to 0.8 s; 1.00 to 0.50 minutes of labelling."
     assert [mark.role for mark in row.marks] == ["no change", "may be lost", "90% interval", "change"]
     unknown = view_of(trial("v2", broken=0, n=0), margin=None)
     assert cheaper_chart(unknown).rows[0].note == unknown.swaps[0].change.method

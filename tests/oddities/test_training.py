@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.odd_runs import clean
 
+from odd_runs import clean
 from stagegap.model.curves import Curve, Training
 from stagegap.oddities.steps import DETECTORS
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_files_are_compared_by_their_text_and_else_by_a_hash_with_its_reason(wor
     runs = [store.create_run(replace(first, id=str(i) * 32, name="")) for i in (5, 6)]
     made_from = read_provenance(store, first.id)
     assert made_from is not None
-    files = (
+    files: tuple[list[tuple[str, str, Literal["text", "not text"]]], ...] = (
         [("a", "prompt.txt", "text"), ("b", "model.bin", "not text")],
         [("c", "prompt.txt", "text"), ("d", "model.bin", "not text"), ("e", "new.txt", "text")],
     )

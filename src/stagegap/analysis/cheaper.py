@@ -35,7 +35,7 @@ COSTS = ("dollars", "tokens", "seconds", "minutes")
 """What a version costs, by record; the first that is known of both sides says which is cheaper. `minutes` are those of
 people who answer anew what is not right at the end."""
 _UNITS = {"dollars": Unit.MONEY, "tokens": Unit.NUMBER, "seconds": Unit.SECONDS, "minutes": Unit.NUMBER}
-_WORDS = {"tokens": " tokens", "minutes": " minutes of people"}
+_WORDS = {"tokens": " tokens", "minutes": " minutes of labelling"}
 
 Standing = Literal["not worse", "worse", "undecided", "too few", "not measured"]
 
@@ -140,7 +140,7 @@ class CheaperView:
     problems: tuple[str, ...]
     """Runs that were left out, and why, as sentences."""
     pace: Pace | None = None
-    """What people's minutes rest on; None where too few answers were timed."""
+    """What minutes of labelling rest on; None where too few answers were timed."""
 
     @property
     def exit_code(self) -> int:
@@ -410,8 +410,8 @@ _COLUMNS = (
     Column(name="Tokens saved", unit=Unit.NUMBER, key="tokens saved a record", spare=1),
     Column(name="Seconds", unit=Unit.SECONDS, key="seconds a record", spare=2),
     Column(name="Seconds saved", unit=Unit.SECONDS, key="seconds saved a record", spare=2),
-    Column(name="People's minutes", unit=Unit.NUMBER, key="people's minutes a record", spare=2),
-    Column(name="Minutes saved", unit=Unit.NUMBER, key="people's minutes saved a record", spare=2),
+    Column(name="Labelling minutes", unit=Unit.NUMBER, key="labelling minutes a record", spare=2),
+    Column(name="Minutes saved", unit=Unit.NUMBER, key="labelling minutes saved a record", spare=2),
 )
 
 
@@ -442,11 +442,11 @@ def cheaper_sheet(view: CheaperView) -> Sheet:
 
 
 def _pace_said(view: CheaperView) -> str:
-    """What people's minutes rest on."""
+    """What minutes of labelling rest on."""
     if view.pace is None:
-        return "People's minutes are not known: they rest on timed answers at the stage that is scored."
+        return "Minutes of labelling are not known: they rest on timed answers at the stage that is scored."
     return (
-        f"People's minutes: each {view.noun} that is not fully right at the end is answered anew by a person in "
+        f"Minutes of labelling: each {view.noun} that is not fully right at the end is answered anew by a labeller in "
         f"{figures.number(view.pace.minutes, 1)} minutes (median of {counted(view.pace.n, 'timed answer')} at "
         f"{view.pace.stage}, taken as it is: its own spread is in no interval)."
     )

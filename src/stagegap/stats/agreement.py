@@ -303,7 +303,7 @@ class _Cells:
         return len(self.units) * (moved - self.observed * (total - 1) / expected)
 
     def _totals(self, by_item: Floats) -> Floats:
-        return np.bincount(self.category, weights=self.count * by_item[self.item])
+        return np.asarray(np.bincount(self.category, weights=self.count * by_item[self.item]), dtype=np.float64)
 
 
 def _influence(items: Floats, rated: Floats, scale: Scale) -> Floats:

@@ -348,7 +348,7 @@ class Attachment:
 
     @contextmanager
     def together(self) -> Generator[None]:
-        """Write what this thread writes inside all or nothing, with one look at the file: attaching costs more."""
+        """Write what this thread puts into the file inside all or nothing. It is short: nobody reads meanwhile."""
         with self.writing() as session, session.transaction():
             self._of_thread.session = session
             try:

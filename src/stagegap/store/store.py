@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -60,6 +60,7 @@ class Store:
         self._drainer = drainer
         self._schema = schema
         self._calls = Calls(journal, file, drainer)
+        self.together = file.together
         self.failing = Failing(journal, file, drainer)
         self.origins = Origins(file)
         self.carrying = Carrying(journal, file, drainer)
@@ -135,10 +136,6 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def together(self) -> AbstractContextManager[None]:
-        """Write what this thread puts into the file inside all or nothing; it is short, for nobody reads meanwhile."""
-        return self._file.together()
 
     def put_records(self, cascade: str, records_: Sequence[Record]) -> RecordsImport:
         """Take records in; what is there already is compared by content."""

@@ -35,7 +35,7 @@ from stagegap.workspace.scorecards import counts_alone
 
 Floats = NDArray[np.float64]
 TIMED = 5
-"""Timed answers at the stage that is scored, at least, before people's minutes are told."""
+"""Timed answers at the stage that is scored, at least, before minutes of labelling are told."""
 _UNASKED = (Status.SKIPPED, Status.BLOCKED)
 
 

@@ -208,8 +208,7 @@ def run(
     """Execute the job as a new run; when it is done, compute and store its scorecard.
 
     `comparisons` is what was compared already, by the code of the metrics.
-    With `retry` it goes on in the newest run that is done. Raises: NotFound, ConfigurationError; StoreBusy when
-    another process works on that run.
+    With `retry` it goes on in the newest run that is done. Raises: NotFound, ConfigurationError, StoreBusy.
     """
     with ExitStack() as lease:
         if taken_in.job.options.retry:
