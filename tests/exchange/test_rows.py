@@ -62,6 +62,8 @@ def test_parquet_cells_become_json(tmp_path: Path) -> None:
         ("a.jsonl", "[1]", "a.jsonl:1: A JSON object was expected, found '[1]'."),
         ("a.jsonl", b'{"x": "a"}\n{"x": "\xe4"}', "a.jsonl:2: Byte 18 (0xe4) is not UTF-8. Save it as UTF-8."),
         ("a.jsonl", "x".encode("utf-16"), "a.jsonl: The file is UTF-16. Save it as UTF-8."),
+        ("a.jsonl", "{}".encode("utf-32"), "a.jsonl: The file is UTF-32. Save it as UTF-8."),
+        ("a.jsonl", "{}".encode("utf-32-be"), "a.jsonl: The file is UTF-32. Save it as UTF-8."),
         ("a.csv", "id,text\n1,a\n".encode("utf-16-be"), "a.csv: The file is UTF-16. Save it as UTF-8."),
         ("a.csv", "a,b\n1,2\n1,2,3\n", "a.csv:3: 2 cells were expected as in the header, found 3."),
         ("a.csv", "a,a\n1,2\n", "a.csv:1: Columns stand twice: a."),

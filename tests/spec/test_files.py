@@ -48,6 +48,7 @@ def test_what_names_no_function_is_said(where):
     ("source", "reason"),
     [
         (b"def f(:\n", ":1 is no Python: invalid syntax."),
+        (b"x = " + b"-" * 100_000 + b"1\n", " is no Python: it is nested too deeply."),
         (b"x = 1\n" + b"(" * 500, ":2 is no Python: too many nested parentheses."),
         (b"\0", " is no Python: source code string cannot contain null bytes."),
         (b"#" * 1_000_001, " is larger than 1,000,000 bytes. Put the function into a file of its own."),

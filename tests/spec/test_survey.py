@@ -91,9 +91,9 @@ def test_prompt_may_use_inputs_choices_and_names_of_its_own(folder: Folder, prom
 
 
 def test_prompt_that_is_no_text_is_named(folder: Folder) -> None:
-    (folder.path / "prompt.md.j2").write_bytes(b"\xff")
+    (folder.path / "prompt.md.j2").write_bytes(b"Say\n\xff")
     [problem] = said(surveyed(folder, (PYTHON, LLM)).problems)
-    assert problem.startswith("prompt.md.j2: this is no UTF-8")
+    assert problem == "prompt.md.j2:2: found the byte 0xff, which is no UTF-8. Save it as UTF-8."
     (folder.path / "prompt.md.j2").unlink()
     [problem] = said(surveyed(folder, (PYTHON, LLM)).problems)
     assert problem.startswith("cascade.yaml:20: the prompt 'prompt.md.j2' is not there.")

@@ -324,3 +324,19 @@ def test_account_without_a_name_goes_by_its_number(workspace: Workspace, monkeyp
     monkeypatch.setattr(os, "getuid", lambda: 4_000_017)
     run, _ = workspace.runs.new(None)
     assert run.who == "uid-4000017"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("cascade: first\n".encode("utf-16"), "no UTF-8. Save it as UTF-8"),
+        (b"", "found nothing where a cascade is needed"),
+        (b"- cascade\n", "list"),
+    ],
+)
+def test_a_lone_file_that_is_no_cascade_is_told_as_what_it_is(
+    workspace: Workspace, content: bytes, expected: str
+) -> None:
+    (workspace.folder / "pipelines" / "first" / "cascade.yaml").write_bytes(content)
+    with pytest.raises(SpecError, match=expected):
+        workspace.files.load(None)

@@ -133,6 +133,16 @@ def refuse_packed(head: bytes, problems: Problems) -> None:
             problems.fail(None, f"The file is packed by {program}.", "Unpack it, or pack it by gzip.")
 
 
+def refuse_wide(head: bytes, problems: Problems) -> None:
+    """Refuse text of two or four bytes a character, by its first bytes. Raises: InputError."""
+    if not head.strip(b"\0"):
+        return  # zeros alone are what a crash leaves
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0")) or head[1:4] == b"\0\0\0":
+        problems.fail(None, "The file is UTF-32.", "Save it as UTF-8.")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:2]:
+        problems.fail(None, "The file is UTF-16.", "Save it as UTF-8.")
+
+
 def _lines(path: Path, problems: Problems) -> Iterator[str]:
     """The lines of UTF-8, with or without a byte order mark, each with its end."""
     size = 0
@@ -141,8 +151,7 @@ def _lines(path: Path, problems: Problems) -> Iterator[str]:
             for number, line in enumerate(iter(partial(stream.readline, MAX_BYTES + 1), b""), start=1):
                 if number == 1:
                     refuse_packed(line, problems)
-                    if line[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in line[:2]:
-                        problems.fail(None, "The file is UTF-16.", "Save it as UTF-8.")
+                    refuse_wide(line, problems)
                 if size + len(line) > MAX_BYTES:
                     problems.fail(None, f"The file holds more than {MAX_BYTES // 1024**3} GB of text.")
                 yield _decoded(line, number, size, problems)

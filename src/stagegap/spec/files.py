@@ -110,7 +110,8 @@ def _names(path: Path, mark: Mark, findings: Findings) -> list[str] | None:
             module = ast.parse(source, str(path))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
-        findings.add(mark, f"{path}{f':{line}' if line else ''} is no Python: {getattr(error, 'msg', error)}.")
+        reason = str(getattr(error, "msg", error)) or "it is nested too deeply"  # MemoryError has no words
+        findings.add(mark, f"{path}{f':{line}' if line else ''} is no Python: {reason}.")
         return None
     return [name for statement in module.body for name in _defined(statement)]
 

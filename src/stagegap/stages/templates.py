@@ -317,12 +317,14 @@ def prompt_remarks(path: str, inputs: Collection[str]) -> Iterator[Remark]:
     from jinja2 import TemplateSyntaxError, meta, nodes
 
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_bytes().decode("utf-8")
         tree = Sandbox(trim_blocks=True, lstrip_blocks=True).parse(text)
     except OSError:
         return  # a file that is not there is found where the cascade file is checked
     except UnicodeDecodeError as error:
-        yield Remark(f"this is no UTF-8: {error}.", "Save it as UTF-8.", path=path)
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problem = f"found the byte {error.object[error.start]:#04x}, which is no UTF-8."
+        yield Remark(problem, "Save it as UTF-8.", path=path, line=line)
         return
     except TemplateSyntaxError as error:
         yield Remark(f"this is no template: {error.message}", path=path, line=error.lineno)

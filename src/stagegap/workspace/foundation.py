@@ -41,12 +41,15 @@ class CascadeFiles:
     def by_name(self) -> dict[str, Path]:
         """The cascade files by the name of their cascade, those called cascade.yaml first."""
         by_cascade: dict[str, Path] = {}
-        paths = (self.folder / "pipelines").rglob("*.y*ml")
-        for path in sorted(paths, key=lambda path: (path.stem != "cascade", path)):
+        for path in self._paths():
             named = _NAME.search(path.read_text(encoding="utf-8", errors="replace"))
             if named:
                 by_cascade.setdefault(named[1], path)
         return by_cascade
+
+    def _paths(self) -> list[Path]:
+        paths = (self.folder / "pipelines").rglob("*.y*ml")
+        return sorted(paths, key=lambda path: (path.stem != "cascade", path))
 
     def that_could_run(self) -> list[str]:
         """The cascades whose files ask for no variable that the environment does not have."""
@@ -65,6 +68,8 @@ class CascadeFiles:
         files = self.by_name()
         if path is None and files:
             return next(iter(files.values()))
+        if path is None and (nameless := self._paths()):
+            return nameless[0]  # whoever loads it says what is wrong with it
         if not files:
             nothing = f"There is no cascade file under {self.folder / 'pipelines'}."
             raise NotFound(f"{nothing} `stagegap init` makes one.")

@@ -165,6 +165,7 @@ def test_durations_that_cannot_be_read_are_counted(tmp_path: Path, entry: dict[s
         (b"", "The file is empty"),
         (b"\xff\xfe{\x00", "UTF-16"),
         (b"{\x00}\x00", "UTF-16"),
+        (b"{\x00\x00\x00", "UTF-32"),
         (gzip.compress(gzip.compress(b"{}", mtime=0), mtime=0), "packed by gzip twice"),
         (b"{}", "begins with an empty object"),
         (_archive(a__jsonl__gz="x"), r"neither .json nor .jsonl was not read. a.jsonl.gz"),

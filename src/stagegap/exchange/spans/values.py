@@ -19,7 +19,7 @@ from typing import IO, TypeAlias, cast
 import orjson
 
 from stagegap.exchange.foreign.protocol import Leftovers, Object
-from stagegap.exchange.rows import Problems, read_rows, refuse_packed
+from stagegap.exchange.rows import Problems, read_rows, refuse_packed, refuse_wide
 from stagegap.exchange.spans.otlp import is_packed, unpacked_messages
 from stagegap.model.canonical import MAX_DEPTH, is_deeper
 from stagegap.model.record import Json
@@ -169,8 +169,7 @@ def _stream(stream: IO[bytes], leftovers: Leftovers, name: str) -> Found:
     if is_packed(head):
         return unpacked_messages(stream, head, leftovers, name)
     refuse_packed(head, Problems(Path(name)))
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (b"\0" in head[:2] and head.strip(b"\0")):
-        Problems(Path(name)).fail(None, "The file is UTF-16.", "Save it as UTF-8.")
+    refuse_wide(head, Problems(Path(name)))
     if head[:2] == GZIP_MAGIC:
         Problems(Path(name)).fail(None, "The file is packed by gzip twice.", "Unpack it once.")
     head = head.lstrip(_BLANKS)
