@@ -66,5 +66,5 @@ def test_a_stage_without_references_is_named_in_the_verdict():
     few = [label for label in labels if label.stage != "B"]
     verdict = scorecard(cascade, planted.run(), rows, outputs, few, seed=0, resamples=100).verdict
     assert verdict.kind == "not measured"
-    assert verdict.summary == "Not measured: no record has a reference at B."
+    assert verdict.summary == "What is right at B is not known yet: no label and no reference says so."
     assert verdict.advice == "Label records at B, or import references, then run again."

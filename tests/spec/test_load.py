@@ -71,11 +71,15 @@ def test_targets_and_baseline_hold_what_is_written(folder):
 
 
 def test_what_may_be_left_out_may_be_empty(folder):
-    text = BASE.replace(', good: ">= 0.8"', "").replace("evaluate: test", "evaluate:")
+    text = BASE.replace(', good: ">= 0.8"', "")
     file = folder.load(text + "targets:\nhuman_baseline:\n")
-    assert file.cascade.evaluate is None
     assert file.cascade.outcome.good is None
     assert file.cascade.targets == {}
+
+
+def test_what_a_stage_learns_from_is_not_scored(folder):
+    with pytest.raises(SpecError, match=r"would be scored with all others\. Name the split that is scored"):
+        folder.changed("evaluate: test", "evaluate:")
 
 
 @pytest.mark.parametrize(

@@ -281,7 +281,7 @@ class LoopCaller:
             is_culprit = asyncio.current_task(loop) in begun
             if not side.is_left:
                 call.cancel()
-                if await _is_awake(loop):
+                if await _is_awake(loop) and not side.is_left:  # a loop that was left answers, too
                     return overdue
             if self._side is side:
                 self._side = None

@@ -15,8 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
 
-from pydantic import Field
-
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Status
 from stagegap.model.canonical import digest
@@ -60,7 +58,7 @@ class PythonWith(Block):
     `log`; what it gives is kept, and is the first argument of `function`."""
     train: Text | None = None
     """The split whose records and references `fit` is given."""
-    settings: dict[Text, Free] = Field(default_factory=dict[str, Free])
+    settings: dict[Text, Free] | None = None
     """Handed to `fit` by name; another value trains anew."""
 
 
