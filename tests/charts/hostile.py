@@ -6,13 +6,16 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from analysis.test_cheaper import trial, view_of
 from stagegap import charts
 from stagegap.analysis.changes import Claim, Comparison, ConfigChange, StageShare, WhatChanged
+from stagegap.analysis.curves import RunTraining, TrainingView
 from stagegap.analysis.failures import Confusion
 from stagegap.analysis.ledger import ledger, waiting_row
 from stagegap.analysis.record_view import Difference, Mark, RecordView, StageBlock
 from stagegap.analysis.runs import RunPoint, RunsView
 from stagegap.analysis.views import Scorecard, SliceRow, StageDetail, StageRow, StairStep
+from stagegap.model.curves import Curve, Training
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.notes import Failure, FailurePage
 from stagegap.model.run import Expectation
@@ -51,6 +54,22 @@ KINDS: dict[str, Callable[[int], Figures]] = {
     "alone": lambda i: (est(0.42, 0.3, 0.55), NOT_MEASURED, est(0.03, 0.0, 0.06)),
     "not measured": lambda i: (NOT_MEASURED, NOT_MEASURED, NOT_MEASURED),
 }
+
+
+CURVES = {
+    "one step": (0.5,),
+    "equal": (0.25, 0.25, 0.25),
+    "broken": (math.nan, math.nan),
+    "far apart": (1e-12, 123_456_789.123, math.nan, -1e300, 4.0),
+}
+
+
+def trainings(values: tuple[float, ...]) -> TrainingView:
+    """Twelve stages with long names in two runs."""
+    steps = tuple(1e6 * i for i in range(len(values)))
+    curves = tuple(Curve(name=name, steps=steps, values=values) for name in ("loss", f"held_out_{WORD}"))
+    stages = tuple(Training(stage=name, key="k", curves=curves, seconds=1.0) for name in LONGS)
+    return TrainingView(cascade="mail", runs=tuple(RunTraining(run=run, stages=stages) for run in ("v1", LONG)))
 
 
 def cards() -> Iterator[tuple[str, Scorecard]]:
@@ -248,6 +267,15 @@ def drawn() -> Iterator[tuple[str, str, str]]:
         yield "scatter", kind, charts.scatter(many, knob="stages.b.with.k", measure="outcome")
         yield "best_so_far", kind, charts.best_so_far(many)
         yield "runs_table", kind, charts.runs_table(many, measure="outcome")
+    costs = {"dollars": 0.5, "seconds": 0.8, "minutes": 0.5}
+    for kind, candidates in {
+        "few": [trial("v2", broken=1, n=7)],
+        "equal": [trial("v2", broken=0, costs=costs)],
+        "all worse": [trial(f"v{i}", broken=400 if i % 2 else 4, stages=LONGS[i:], costs=costs) for i in range(12)],
+    }.items():
+        yield "cheaper", kind, charts.cheaper(view_of(*candidates))
+    for kind, values in CURVES.items():
+        yield "training", kind, charts.training(trainings(values))
     for kind, plot in plots():
         yield "oddity_plot", kind, charts.oddity_plot(plot)
     yield from lists()

@@ -9,7 +9,7 @@ from html import escape
 from stagegap.analysis.curves import TrainingView
 from stagegap.model.curves import HELD_OUT, Curve, digits
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 320, 170, 46, 26
+WIDTH, HEIGHT, LEFT, BOTTOM = 340, 170, 72, 26
 LINES = ("", "6 4", "2 3", "9 3 2 3")
 """Dashes by run; a held-out curve is drawn with rings on the same line."""
 Named = tuple[str, str, Curve]
