@@ -163,3 +163,9 @@ def near_names(unknown: str, known: Iterable[str]) -> str:
         return ""
     first = names[:12]
     return f"Known: {', '.join(first)}{', ...' if len(names) > len(first) else ''}."
+
+
+def undecodable(error: UnicodeDecodeError) -> tuple[int, str]:
+    """The line of a byte that is no UTF-8, and what is wrong with it."""
+    content = bytes(error.object)
+    return content.count(b"\n", 0, error.start) + 1, f"found the byte {content[error.start]:#04x}, which is no UTF-8."

@@ -9,7 +9,7 @@ import stat
 import warnings
 from pathlib import Path
 
-from stagegap.errors import near_names
+from stagegap.errors import near_names, undecodable
 from stagegap.spec.nodes import Findings, Mark, quoted
 from stagegap.stages.settings import many
 
@@ -38,10 +38,8 @@ def read_text(path: Path, named: str, findings: Findings) -> str | None:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        findings.add(
-            Mark(named, line), f"found the byte {content[error.start]:#04x}, which is no UTF-8.", "Save it as UTF-8."
-        )
+        line, problem = undecodable(error)
+        findings.add(Mark(named, line), problem, "Save it as UTF-8.")
         return None
 
 

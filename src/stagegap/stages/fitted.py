@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol, SupportsFloat, cast
 
@@ -98,6 +98,22 @@ class Log:
         if not math.isfinite(place):
             raise ValueError(f"the step is a finite number, found {place}")
         self._shelf.log(self._key, place, {name: _number(name, value) for name, value in values.items()})
+
+
+@contextmanager
+def logged(
+    shelf: Shelf, key: str, *, records: int, prior: float, reason: Callable[[BaseException], str]
+) -> Generator[Log]:
+    """A training from its begin to its end, and what it logs; where it raises, the reason is noted."""
+    begun, error = time.monotonic(), ""
+    shelf.begin(key, records=records, prior=prior)
+    try:
+        yield Log(shelf, key)
+    except BaseException as raised:  # a foreign function may raise anything
+        error = reason(raised)
+        raise
+    finally:
+        shelf.end(key, seconds=time.monotonic() - begun, error=error)
 
 
 def _number(name: str, value: object) -> float:
@@ -211,16 +227,12 @@ class Fitted:
 
         Raises: ConfigurationError.
         """
-        begun, error = time.monotonic(), ""
-        self._shelf.begin(self.key, records=len(self._records), prior=self._prior)
         records = [with_paths(inputs, self._media) for inputs in self._records]
         try:
-            product = self._call(records, list(self._references), Log(self._shelf, self.key), **self._settings)
+            with logged(self._shelf, self.key, records=len(records), prior=self._prior, reason=error_text) as log:
+                product = self._call(records, list(self._references), log, **self._settings)
         except BaseException as raised:  # a foreign function may raise anything
-            error = error_text(raised)
-            raise ConfigurationError(f"{self._start} could not train the stage: {error}.") from raised
-        finally:
-            self._shelf.end(self.key, seconds=time.monotonic() - begun, error=error)
+            raise ConfigurationError(f"{self._start} could not train the stage: {error_text(raised)}.") from raised
         try:
             body = pickle.dumps(product)
             copy = self._unpickled(body)

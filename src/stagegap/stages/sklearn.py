@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from importlib import import_module
@@ -21,7 +20,7 @@ from stagegap.model.canonical import canonical, digest
 from stagegap.model.cascade import Kind, Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Rejected, check_for, output_identity
-from stagegap.stages.fitted import Log, NoShelf, Shelf, learning_problems, prior_of, split_of
+from stagegap.stages.fitted import Log, NoShelf, Shelf, learning_problems, logged, prior_of, split_of
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.settings import Block, Free, Points, Problem, Text
@@ -220,16 +219,10 @@ class SklearnStage:
         """The pipeline, trained; what its estimator says of the way is logged. Raises: what scikit-learn raises."""
         pairs = [cast("Sequence[Json]", example) for example in self._examples]
         texts, values = [str(text) for text, _ in pairs], [value for _, value in pairs]
-        begun, error = time.monotonic(), ""
-        self._shelf.begin(self.training, records=len(pairs), prior=prior_of(self._stage, values))
-        try:
-            learn = _by_epochs if self._stage.parameters["estimator"] == "sgd" else _at_once
-            learn(pipeline, texts, values, Log(self._shelf, self.training))
-        except (TypeError, ValueError) as raised:
-            error = str(raised)
-            raise
-        finally:
-            self._shelf.end(self.training, seconds=time.monotonic() - begun, error=error)
+        learn = _by_epochs if self._stage.parameters["estimator"] == "sgd" else _at_once
+        prior = prior_of(self._stage, values)
+        with logged(self._shelf, self.training, records=len(pairs), prior=prior, reason=str) as log:
+            learn(pipeline, texts, values, log)
         return pipeline
 
     def _chosen(self, texts: Sequence[str]) -> list[Reply]:

@@ -15,7 +15,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from stagegap.errors import ConfigurationError, near_names
+from stagegap.errors import ConfigurationError, near_names, undecodable
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.protocol import Inputs
@@ -322,8 +322,7 @@ def prompt_remarks(path: str, inputs: Collection[str]) -> Iterator[Remark]:
     except OSError:
         return  # a file that is not there is found where the cascade file is checked
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        problem = f"found the byte {error.object[error.start]:#04x}, which is no UTF-8."
+        line, problem = undecodable(error)
         yield Remark(problem, "Save it as UTF-8.", path=path, line=line)
         return
     except TemplateSyntaxError as error:
