@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Tests start hundreds of processes: each would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test setup browser format lint types layers docs tests slow slow-tables slow-tests bare lowest clean
+.PHONY: demo test setup browser format lint types layers docs tests slow slow-tables slow-tests slow-browser bare lowest clean
 
 demo: setup
 	$(BIN)/stagegap demo
@@ -54,13 +54,19 @@ tests: setup
 
 # Tests that kill and restart wait half of their time: the simulation takes what they leave of two cores.
 slow: setup browser
-	$(MAKE) --jobs 2 --output-sync=line --keep-going slow-tables slow-tests
+	$(MAKE) --jobs 2 --output-sync=line --keep-going slow-tables slow-tests slow-browser
 
 slow-tables:
 	nice $(BIN)/python benchmarks/coverage.py
 
+SLOW := $(BIN)/python -m pytest -m slow -rfE --timeout 3600 -n 2 --durations 40
+
 slow-tests:
-	$(BIN)/python -m pytest -m slow --timeout 3600 -n 2 --dist worksteal --durations 40
+	$(SLOW) --dist worksteal --ignore tests/browser
+
+# Processes of their own: who drives a browser keeps a loop running, in which no run of ours can begin another.
+slow-browser:
+	$(SLOW) --dist loadfile tests/browser
 
 bare: setup
 	$(BIN)/python .ci/bare.py $(PYTHON)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -94,12 +95,21 @@ def mails(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         yield opened
 
 
+def seen_in_a_kernel(look: Callable[[Project], Shown[Any]], project: Project) -> Shown[Any]:
+    """What a cell of a notebook shows: an event loop runs around it."""
+
+    async def cell() -> Shown[Any]:
+        return look(project)
+
+    return asyncio.run(cell())
+
+
 @pytest.mark.parametrize("name", list(VIEWS_OF_A_PROJECT))
 def test_all_faces_of_a_view_say_the_same_numbers(
     project: Project, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "2000")
-    hold_faces_together(VIEWS_OF_A_PROJECT[name](project), capsys)
+    hold_faces_together(seen_in_a_kernel(VIEWS_OF_A_PROJECT[name], project), capsys)
 
 
 @pytest.mark.parametrize("name", list(ELSEWHERE))

@@ -439,7 +439,8 @@ class Project:
 
         `rate` is the share of records that get a fault, `records` how many are used at most, drawn at random.
         """
-        return shown_as("selfcheck", self._look(run).selfcheck(rate=rate, records=records, may_pay=paid))
+        look = self._look(run)
+        return shown_as("selfcheck", aside(lambda: look.selfcheck(rate=rate, records=records, may_pay=paid)))
 
     def bless(self, run: str) -> Blessed:
         """Hold later runs against this one. Raises: NotFound, ConfigurationError."""
