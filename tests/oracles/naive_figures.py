@@ -53,12 +53,12 @@ class Error:
     def tail(self, errors: float) -> float:
         return float(np.array(self.chances) @ stats.t.sf(errors / np.array(self.scales), self.n - 1))
 
-    def quantile(self) -> float:
-        t = float(stats.t.ppf((1 + LEVEL) / 2, self.n - 1))
+    def quantile(self, level: float = LEVEL) -> float:
+        t = float(stats.t.ppf((1 + level) / 2, self.n - 1))
         low, high = t * min(self.scales), t * max(self.scales)
         if high - low < 1e-12:
             return low
-        wanted = math.log((1 - LEVEL) / 2)
+        wanted = math.log((1 - level) / 2)
         return root(lambda x: math.log(self.tail(x)) - wanted, low, high)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from oracles import naive_cascade as naive
+from oracles import naive_order as order
 from oracles import naive_views as views
 from oracles.naive_figures import Draws, Figure
 from stagegap.analysis.blame import RESAMPLES as BLAME_RESAMPLES
@@ -164,6 +165,9 @@ def assert_views(
             if named and picked:
                 wanted = views.picked_gain(other.draws, other.weights, named)
                 assert (picked.value, picked.low, picked.high) == pytest.approx(wanted, abs=1e-9)
+        ranks = order.rank_sets(replace(other.draws, resamples=BLAME_RESAMPLES), other.weights)
+        for row in blame.stages:
+            assert (row.best_rank, row.worst_rank) == ranks[row.stage], f"ranks of {row.stage}"
     by_method = views.methods(case, replace(other.draws, resamples=BLAME_RESAMPLES), other.weights)
     for row in blame.stages:
         own = by_method[row.stage]
