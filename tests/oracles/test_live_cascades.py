@@ -104,6 +104,11 @@ LENGTHS = ("few", "some", "many")
 Rows = list[dict[str, Any]]  # Any: JSON of the data
 
 
+def request(name: str, text: str) -> dict[str, Any]:
+    """A record of the cascade of requests."""
+    return {"id": name, "text": text, "words": LENGTHS[min(2, len(text.split()) // 6)]}
+
+
 def write_requests(tmp_path: Path) -> tuple[Rows, Rows, Rows, dict[str, str]]:
     """A cascade of two live stages on a third of the requests, trained on a tenth; its rows, and domains by intent."""
     rows = lines(DATA / "clinc150" / "data_full.jsonl.gz")
@@ -112,10 +117,7 @@ def write_requests(tmp_path: Path) -> tuple[Rows, Rows, Rows, dict[str, str]]:
     test = [row for row in rows if row["split"] == "test"][::3]
     shutil.copy(DATA / "clinc150" / "domains.json", tmp_path / "domains.json")
     written(tmp_path / "train.jsonl", [row for row in rows if row["split"] == "train"][::10])
-    records = [
-        {"id": f"c{i:04d}", "text": row["text"], "words": LENGTHS[min(2, len(row["text"].split()) // 6)]}
-        for i, row in enumerate(test)
-    ]
+    records = [request(f"c{i:04d}", row["text"]) for i, row in enumerate(test)]
     written(tmp_path / "records.jsonl", records)
     references = [
         {"record": f"c{i:04d}", "stage": stage, "annotator": "crowd", "value": value}

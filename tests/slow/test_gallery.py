@@ -11,7 +11,7 @@ import pytest
 
 from acceptance.test_oddities import AGENTS, MISTAKES, project, rows
 from oracles.sameness import DATA, ROOT, needs
-from oracles.test_live_cascades import lines, write_requests, written
+from oracles.test_live_cascades import lines, request, write_requests, written
 from stagegap.analysis.views import Scorecard
 from stagegap.model.estimate import Estimate
 from stagegap.tables.figures import Unit, figure
@@ -99,9 +99,8 @@ def test_watch_of_requests_of_which_more_and_more_are_out_of_scope(tmp_path: Pat
         watch = opened.past("requests").watch()
         for batch, share in enumerate(shares):
             came = [next(others if i < 60 * share else usual) for i in range(60)]
-            written(
-                incoming / f"{batch:02}.jsonl", [{"id": f"n{batch}-{i}", "text": t} for i, (t, _) in enumerate(came)]
-            )
+            texts = [text for text, _ in came]
+            written(incoming / f"{batch:02}.jsonl", [request(f"n{batch}-{i}", text) for i, text in enumerate(texts)])
             watch.take_in(incoming, share=0.5, again=0)
             answers = [
                 {"record": f"n{batch}-{i}", "stage": stage, "annotator": "crowd", "value": value}
