@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from llm_server import LlmServer
-from providers import TABLE, Behaviour, error, events, piece, said, table
+from provider_behaviour import Behaviour, error, events, piece, said
+from providers import TABLE, table
 from stagegap.errors import RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
