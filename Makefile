@@ -64,7 +64,7 @@ SLOW := $(BIN)/python -m pytest -m slow -rfE --timeout 3600 -n 2 --durations 40
 slow-tests:
 	$(SLOW) --dist worksteal --ignore tests/browser
 
-# Processes of their own: who drives a browser keeps a loop running, in which no run of ours can begin another.
+# Processes of their own: who drives a browser keeps a loop running, and a test that begins its own is refused beside it.
 slow-browser:
 	$(SLOW) --dist loadfile tests/browser
 

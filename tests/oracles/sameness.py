@@ -152,7 +152,7 @@ def assert_views(
 ) -> None:
     """Who leads, gains alone and corrected, what each method of attribution says, and groups of records."""
     card, attribution = card_of(workspace, cascade), workspace.runs.attribution(cascade)
-    blame = attribution.blame()
+    blame, draws = attribution.blame(), replace(other.draws, resamples=BLAME_RESAMPLES)
     if other.weights:
         first = views.share_first(other.draws, other.weights)
         alone = views.alone_changes(case, other.draws)
@@ -165,10 +165,10 @@ def assert_views(
             if named and picked:
                 wanted = views.picked_gain(other.draws, other.weights, named)
                 assert (picked.value, picked.low, picked.high) == pytest.approx(wanted, abs=1e-9)
-        ranks = order.rank_sets(replace(other.draws, resamples=BLAME_RESAMPLES), other.weights)
+        ranks = order.rank_sets(draws, other.weights)
         for row in blame.stages:
             assert (row.best_rank, row.worst_rank) == ranks[row.stage], f"ranks of {row.stage}"
-    by_method = views.methods(case, replace(other.draws, resamples=BLAME_RESAMPLES), other.weights)
+    by_method = views.methods(case, draws, other.weights)
     for row in blame.stages:
         own = by_method[row.stage]
         assert (row.p, row.p_adj) == pytest.approx((own.p, own.p_adj), abs=1e-9, nan_ok=True), row.stage

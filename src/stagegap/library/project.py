@@ -18,7 +18,7 @@ from stagegap.analysis.variants import VariantsView
 from stagegap.errors import NotFound, RunStopped
 from stagegap.model.run import RunStatus
 from stagegap.runner import Budget, RunOptions, Silent
-from stagegap.workspace import Past, Workspace, aside
+from stagegap.workspace import Past, Workspace
 
 if TYPE_CHECKING:
     from stagegap.analysis.agree import AgreeView
@@ -142,26 +142,10 @@ def run_now(
         budget=Budget.parse(budget) if budget else None,
         fresh=fresh,
     )
-    run, summary = aside(lambda: workspace.runs.new(path, options))
+    run, summary = workspace.runs.new(path, options)
     if run.status is not RunStatus.DONE:
         raise RunStopped(f"Run {run.name} stopped: {summary.error} What was answered is kept; run it again to go on.")
     return run.name
-
-
-def apart(past: Past, before: str, after: str, *, use_shared: bool, may_pay: bool) -> WhatChanged:
-    """Run the mixtures of two versions. Raises: NotFound, ConfigurationError."""
-
-    def mixed() -> WhatChanged:
-        with past.versions(before, after, use_shared=use_shared) as versions:
-            return versions.changed(may_pay=may_pay, progress=Silent())
-
-    return aside(mixed)
-
-
-def swapped_now(workspace: Workspace, cascade: str, run: str | None, *, may_pay: bool) -> PersonSwaps:
-    """Put people in place of the stages of a run. Raises: ConfigurationError, RunStopped."""
-    with workspace.past(cascade).person_swaps(run) as people:
-        return aside(lambda: people.swapped(may_pay=may_pay, progress=Silent()))
 
 
 def open_project(folder: str | Path = ".", *, cascade: str | None = None) -> Project:
@@ -239,7 +223,7 @@ class Project:
     def overnight(self, file: str | Path) -> Shown[VariantsView]:
         """Run every variant of a matrix file, and rank them. Raises: SpecError, ConfigurationError."""
 
-        return shown_as("overnight", aside(lambda: self.workspace.runs.overnight(Path(file), listener=Quiet())))
+        return shown_as("overnight", self.workspace.runs.overnight(Path(file), listener=Quiet()))
 
     def runs(self) -> Shown[History]:
         """The runs, newest first."""
@@ -263,7 +247,8 @@ class Project:
         Raises: ConfigurationError where paid calls are needed and not allowed, RunStopped.
         """
 
-        return shown_as("swaps", swapped_now(self.workspace, self.cascade, run, may_pay=paid))
+        with self._past.person_swaps(run) as people:
+            return shown_as("swaps", people.swapped(may_pay=paid, progress=Silent()))
 
     def faults(self, run: str | None = None) -> Shown[FaultsView]:
         """Say where records first go wrong."""
@@ -334,7 +319,8 @@ class Project:
         Raises: ConfigurationError where a paid service would be asked and `paid` is not set.
         """
 
-        return shown_as("changed", apart(self._past, before, after, use_shared=shared, may_pay=paid))
+        with self._past.versions(before, after, use_shared=shared) as versions:
+            return shown_as("changed", versions.changed(may_pay=paid, progress=Silent()))
 
     def cheaper(self, *candidates: str, base: str | None = None, paid: bool = False) -> Shown[CheaperView]:
         """Say which stages may be cheaper: runs with another version of a stage, held to the margin of the file.
@@ -343,7 +329,7 @@ class Project:
         ConfigurationError where a paid service would be asked and `paid` is not set, RunStopped.
         """
 
-        return shown_as("cheaper", aside(lambda: self._past.cheaper(base, candidates).view(may_pay=paid)))
+        return shown_as("cheaper", self._past.cheaper(base, candidates).view(may_pay=paid))
 
     def aim(self, run: str | None = None) -> Shown[AimView]:
         """Say where an optimiser should work, by gain x chance of improving, what to tell it, and when to stop."""
@@ -366,7 +352,7 @@ class Project:
         """
         watch = self._past.watch()
         if folder is not None:
-            aside(lambda: watch.take_in(Path(folder), share=share, again=again))
+            watch.take_in(Path(folder), share=share, again=again)
         return shown_as("watch", watch.view(lose_at_most=lose_at_most))
 
     def compared_runs(self) -> Shown[RunsView]:
@@ -395,7 +381,7 @@ class Project:
         Raises: NotFound, ConfigurationError for a run that kept too little.
         """
         place = None if kept_in is None else Path(kept_in)
-        view = aside(lambda: self._past.reproduce(run, kept_in=place, may_pay=paid, progress=Silent()))
+        view = self._past.reproduce(run, kept_in=place, may_pay=paid, progress=Silent())
         return shown_as("reproduce", view)
 
     def oddities(self, run: str | None = None) -> Shown[Noticing]:
@@ -439,8 +425,7 @@ class Project:
 
         `rate` is the share of records that get a fault, `records` how many are used at most, drawn at random.
         """
-        look = self._look(run)
-        return shown_as("selfcheck", aside(lambda: look.selfcheck(rate=rate, records=records, may_pay=paid)))
+        return shown_as("selfcheck", self._look(run).selfcheck(rate=rate, records=records, may_pay=paid))
 
     def bless(self, run: str) -> Blessed:
         """Hold later runs against this one. Raises: NotFound, ConfigurationError."""

@@ -60,17 +60,35 @@ def execute(
 
     Where other processes fill the cache too, no call is made that one of them is making: its answer is waited for.
     Ctrl-C begins no further call, awaits those in flight and writes what came; a second one gives them up. What was
-    written is found in the cache by the next run. Call it where no event loop runs.
+    written is found in the cache by the next run. Where an event loop runs, as in a cell of a notebook, the work is
+    done in a thread of its own.
     Raises: StoreError from the sink or the cache; ConfigurationError from a stage that can't work.
     """
+
+    def carried_out() -> Summary:
+        return asyncio.run(
+            execute_async(work, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop or Stop())
+        )
+
     with rare_collections():
         try:
-            return asyncio.run(
-                execute_async(work, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop or Stop())
-            )
+            return _aside(carried_out) if _is_loop_running() else carried_out()
         except BaseException:
             end_if_robbed()  # a loop whose files are closed does not get to the end of what it awaits
             raise
+
+
+def _is_loop_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _aside(carried_out: Callable[[], Summary]) -> Summary:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(carried_out).result()
 
 
 async def execute_async(

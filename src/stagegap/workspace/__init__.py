@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stagegap.workspace.comparison import on_shared_records
     from stagegap.workspace.exchange import Foreign, ImportReport
     from stagegap.workspace.failures import Failures, OwnTally
-    from stagegap.workspace.foundation import aside, write_demo, write_starter
+    from stagegap.workspace.foundation import write_demo, write_starter
     from stagegap.workspace.gate import Case, Checked, Gate, NotAsked, Wanted, case_names, cases, one_run, wanted
     from stagegap.workspace.labels import GuidelineChange, Labels, LabelStage, Onward
     from stagegap.workspace.oddities import Oddities, printed_scores, rated
@@ -58,7 +58,6 @@ __all__ = [
     "Settling",
     "Wanted",
     "Workspace",
-    "aside",
     "case_names",
     "cases",
     "on_shared_records",
@@ -82,7 +81,7 @@ _HOMES = {
         "Failures",
         "OwnTally",
     ),
-    "stagegap.workspace.foundation": ("aside", "write_demo", "write_starter"),
+    "stagegap.workspace.foundation": ("write_demo", "write_starter"),
     "stagegap.workspace.gate": (
         "Case",
         "Checked",

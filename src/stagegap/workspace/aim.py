@@ -40,7 +40,7 @@ from stagegap.store import Store
 from stagegap.workspace.attribution import Attribution
 from stagegap.workspace.cheaper import version_of, versions_of
 from stagegap.workspace.comparison import Into
-from stagegap.workspace.foundation import Foundation, aside
+from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.provenance import first_outputs
 from stagegap.workspace.reproduced import Restored, refuse_to_pay
 
@@ -174,7 +174,7 @@ class Optimiser:
         problem = self._problem(candidate)
         if problem:
             return Evaluated(outputs=[problem] * len(batch), scores=[0.0] * len(batch), trajectories=trajectories)
-        evidence = aside(lambda: self._answered(candidate, batch))
+        evidence = self._answered(candidate, batch)
         scores = ev.outcome_scores(evidence, SYSTEM).tolist()
         end = evidence.system(evidence.cascade.outcome.stage)
         lost = sum(math.isnan(score) for score in scores)
@@ -197,7 +197,7 @@ class Optimiser:
         if problem:
             message: dict[str, Json] = {"Inputs": {}, "Generated Outputs": "", "Feedback": problem}
             return {stage: [message] for stage in components_to_update}
-        evidence = aside(lambda: self._answered(candidate, batch))
+        evidence = self._answered(candidate, batch)
         return {
             stage: [
                 {"Inputs": dict(of.inputs), "Generated Outputs": of.answer, "Feedback": of.text}

@@ -6,13 +6,12 @@ import getpass
 import os
 import re
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from shutil import copytree, ignore_patterns
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.store import Store
@@ -151,15 +150,6 @@ def write_demo(folder: Path) -> bool:
 
 WATCHED = "-watch"
 """How the name of the cascade ends that new records of another one come into."""
-
-
-Result = TypeVar("Result")
-
-
-def aside(work: Callable[[], Result]) -> Result:
-    """Do the work in a thread of its own: in a notebook an event loop runs in this one already."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(work).result()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
