@@ -12,6 +12,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
 import stagegap
@@ -117,7 +118,7 @@ def test_all_faces_of_the_views_that_need_their_own_project_say_the_same_numbers
     mails: Project, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "2000")
-    hold_faces_together(ELSEWHERE[name](mails), capsys)
+    hold_faces_together(seen_in_a_kernel(ELSEWHERE[name], mails), capsys)
 
 
 def hold_faces_together(shown: Shown[Any], capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,11 +165,14 @@ def says_its_basis(sheet: Sheet) -> bool:
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A run with blind answers, verdicts, whole records that somebody read, and two judges."""
+    """A run with blind answers of two people, verdicts, whole records that somebody read, and two judges."""
     folder = tmp_path_factory.mktemp("judged")
     write_judged(folder, Planted(n=120, labelled=80))
     with stagegap.open(folder, cascade="replies") as opened:
         opened.run()
+        # Whom verdicts ask blind hangs on the queue's id: enough answers of a second person are here whatever that is.
+        second = [{"record": f"q{n:04d}", "stage": "reply", "annotator": "ben", "value": "right"} for n in range(40)]
+        opened.label(pandas.DataFrame([*second[1:], second[0] | {"value": "wrong"}]))
         labels, readings = opened.workspace.labels, opened.workspace.readings
         queue = labels.queue("replies", "reply", "verdict")
         for item in labels.queue_items(queue, "eve", 60):
